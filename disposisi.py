@@ -1,0 +1,235 @@
+"""The command `disposisi`: a thin front door. Heavy imports wait inside the commands, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from data.progress import Progress
+    from data.rows import RowsRead
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Says which agency must answer a public complaint, how urgent it is and how sure it is.",
+)
+rows_app = typer.Typer(no_args_is_help=True, help="Labelled rows: out of the desk, into training.")
+app.add_typer(rows_app, name="rows")
+
+DEFAULT_BUNDLE = Path("var/bundles/default")
+DEFAULT_DATABASE = "var/disposisi.db"
+
+RowsFiles = Annotated[list[Path], typer.Argument(help="Row files: CSV, XLSX, JSONL, Parquet or a LAPOR! export.")]
+RegionCode = Annotated[str, typer.Option("--region", help="Region code, e.g. kab-tangerang.")]
+Annotations = Annotated[Path | None, typer.Option(help="A file that adds urgency, level and complete by id.")]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read, into a side file beside the output.")
+]
+Database = Annotated[str, typer.Option(help="SQLite file, or an SQLAlchemy URL.")]
+
+
+@app.command()
+def train(
+    rows: RowsFiles,
+    region: RegionCode,
+    into: Annotated[Path, typer.Option(help="The folder to write the bundle to.")],
+    annotations: Annotations = None,
+    recipe: Annotated[str, typer.Option(help="The recipe: default or plain.")] = "default",
+    replace: Annotated[bool, typer.Option("--replace", help="Put the new bundle in the place of an old one.")] = False,
+    skip_bad_rows: SkipBad = False,
+) -> None:
+    """Train a bundle from labelled rows.
+
+    Each head learns from the rows that have its label. Rows of any region help; --region says which region the
+    bundle is for, and is the region of rows that name none.
+
+    Example: disposisi train data/samples/kab-tangerang.csv --region kab-tangerang --into var/bundles/mine
+    """
+    from data.rows import read_rows
+    from data.writing import check_free
+    from training.fitting import fit
+    from training.recipe import find_recipe
+
+    chosen = find_recipe(recipe)
+    check_free(into, replace=replace)
+    with _progress("Training") as progress:
+        progress("reading rows", 0.0)
+        read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
+        training = fit(read.rows, chosen, region, progress)
+        bundle = training.bundle.save(into, replace_old=replace)
+    _tell_reading(read, into)
+    for note in training.notes:
+        _say(f"Note: {note}")
+    for name, metrics in bundle.about["metrics"].items():
+        _say(
+            f"{name}: {metrics['rows']} rows, {len(metrics['labels'])} labels; on rows kept aside in turn "
+            f"{metrics['cross_fitted_accuracy']:.3f} right, {metrics['cross_fitted_top3']:.3f} among the first three"
+        )
+    sector = bundle.about["metrics"]["sector"]
+    if bundle.heads["sector"].threshold is None:
+        _say("Nothing is routed without a person yet: these rows can't promise 95 % right. More labelled rows help.")
+    else:
+        _say(
+            f"Routed without a person, at a promised 95 % right: {sector['threshold_coverage']:.0%} of such complaints"
+        )
+    typer.echo(f"Bundle {bundle.version} is in {into}")
+
+
+@app.command()
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    rows: RowsFiles,
+    region: RegionCode,
+    annotations: Annotations = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
+) -> None:
+    """Measure a bundle on labelled rows, with 95 % intervals. Rows it was trained on are left out and counted.
+
+    Example: disposisi evaluate var/bundles/mine later.csv --region kab-tangerang
+    """
+    import json
+
+    from data.region import load_region
+    from data.rows import read_rows
+    from model.bundle import load_bundle
+    from training.evaluation import evaluate as measure
+
+    loaded = load_bundle(bundle)
+    with _progress("Evaluating") as progress:
+        progress("reading rows", 0.0)
+        read = read_rows(rows, region, annotations=annotations)
+        evaluation = measure(loaded, read.rows, load_region(region), progress)
+    _tell_reading(read, None)
+    typer.echo(json.dumps(evaluation.as_dict(), indent=1) if as_json else evaluation.as_text())
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    rows: Annotated[Path, typer.Argument(help="A row file; labels in it are not looked at.")],
+    region: RegionCode,
+    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    skip_bad_rows: SkipBad = False,
+) -> None:
+    """Score a file of complaints: sector, agency, area, outcome and urgency for each row.
+
+    Example: disposisi predict var/bundles/mine new.xlsx --region kab-tangerang --out answers.csv
+    """
+    from data.region import load_region
+    from data.rows import read_rows
+    from data.writing import write_csv
+    from model.batch import COLUMNS, score_rows
+    from model.bundle import load_bundle
+    from model.routing import Router
+
+    router = Router(load_bundle(bundle), load_region(region))
+    with _progress("Predicting") as progress:
+        progress("reading rows", 0.0)
+        read = read_rows([rows], region, labels=False, skip_bad=skip_bad_rows)
+        count = len(read.rows)
+        answers = []
+        for number, answer in enumerate(score_rows(read.rows, router), 1):
+            answers.append(answer)
+            progress("scoring", number / count)
+        write_csv(out, COLUMNS, answers)
+    _tell_reading(read, out)
+    routed = sum(answer["outcome"] == "auto" for answer in answers)
+    typer.echo(f"{count} rows are in {out}: {routed} auto, {count - routed} review")
+
+
+@app.command()
+def serve(
+    bundle: Annotated[Path, typer.Option(help="The bundle's folder.")] = DEFAULT_BUNDLE,
+    region: Annotated[
+        str | None, typer.Option(help="Region of complaints that name none; default: the bundle's.")
+    ] = None,
+    database: Database = DEFAULT_DATABASE,
+    host: Annotated[str, typer.Option(help="A loopback address; others are refused until keys and sign-in exist.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+) -> None:
+    """Answer complaints over HTTP, and show the moderators' desk at /antrean.
+
+    Example: disposisi serve --bundle var/bundles/mine --region kab-tangerang --port 8000
+    """
+    from serving.server import run
+
+    run(bundle, region, database, host, port)
+
+
+@rows_app.command("export")
+def export_rows(
+    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
+    database: Database = DEFAULT_DATABASE,
+) -> None:
+    """Write the desk's reviewed cases as labelled rows, with where each label comes from. Secret ones stay out.
+
+    Example: disposisi rows export --out reviewed.csv
+    """
+    from data.writing import write_csv
+    from serving.export import COLUMNS, reviewed_rows
+    from serving.store import open_store
+
+    store = open_store(database, must_exist=True)
+    rows, secret = reviewed_rows(store)
+    write_csv(out, COLUMNS, rows)
+    if secret:
+        _say(f"Note: {secret} secret (rahasia) cases were left out.")
+    typer.echo(f"{len(rows)} reviewed rows are in {out}")
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends in its message and exit code 2, not in a traceback."""
+    from data.errors import DisposisiError
+
+    try:
+        app()
+    except DisposisiError as error:
+        _say(f"Error: {error}")
+        sys.exit(2)
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Progress]:
+    """A Rich progress bar on standard error, gone when the work is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda what, share: bar.update(task, completed=share, description=f"{title}: {what}")
+
+
+def _tell_reading(read: RowsRead, output: Path | None) -> None:
+    """What the reader of rows wants the user to know; rejected rows go beside the output."""
+    for note in read.notes:
+        _say(f"Note: {note}")
+    if read.rejected and output is not None:
+        from data.rows import write_rejected
+
+        beside = output.with_name(f"{output.name}.rejected.csv")
+        write_rejected(read, beside)
+        _say(f"Note: {len(read.problems)} problems; the rows left out are in {beside}")
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()

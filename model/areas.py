@@ -1,0 +1,130 @@
+"""Areas: which kecamatan, kelurahan or desa of a region a complaint names, in its text or location field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from data.complaint import Complaint
+from data.region import Area, Region, fold_name
+from data.sectors import DISTRICT_OFFICE, VILLAGE_OFFICE
+
+# The words people put before a place's name, and the kinds of place that each announces.
+_DISTRICT, _VILLAGE = ("kecamatan",), ("kelurahan", "desa")
+_CUES = {
+    **dict.fromkeys(("kecamatan", "kec", "kcmtn", "camat"), _DISTRICT),
+    **dict.fromkeys(("kelurahan", "kel", "lurah", "desa", "ds", "dsa", "kades"), _VILLAGE),
+}
+_IN_LOCATION, _ANNOUNCED, _BARE = 3, 2, 1
+
+
+@dataclass(frozen=True)
+class Mention:
+    """An area that the complaint may mean; `strength` is higher where a cue or the location field says so."""
+
+    area: Area
+    strength: int
+
+
+@dataclass
+class AreaFinder:
+    """Finds a region's areas by name. Build one for a region and keep it; finding changes nothing in it."""
+
+    region: Region
+    _by_first_word: dict[str, list[tuple[tuple[str, ...], Area]]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for area in self.region.areas:
+            for spelling in {fold_name(name) for name in (area.name, *area.aliases)} | {_joined(area.name)}:
+                words = tuple(spelling.split())
+                self._by_first_word.setdefault(words[0], []).append((words, area))
+
+    def find(self, complaint: Complaint) -> list[Mention]:
+        """Every area that may be meant, strongest first and each once."""
+        best: dict[str, Mention] = {}
+        for text, in_location in ((complaint.location, True), (complaint.title, False), (complaint.text, False)):
+            for mention in self._mentions(text, in_location=in_location):
+                known = best.get(mention.area.code)
+                if known is None or mention.strength > known.strength:
+                    best[mention.area.code] = mention
+        return sorted(best.values(), key=lambda mention: -mention.strength)
+
+    def choose(self, mentions: list[Mention], sector: str) -> Area | None:
+        """The one area meant: the kecamatan for its office, the village for its office, else the most exact one named.
+
+        None if no area is named, or several could be meant.
+        """
+        districts = [mention for mention in mentions if mention.area.is_district]
+        villages = _inside(districts, [mention for mention in mentions if not mention.area.is_district])
+        if sector == VILLAGE_OFFICE:
+            return _only(villages)
+        if sector == DISTRICT_OFFICE:
+            parents = {v.area.parent: Mention(self.region.areas_by_code[v.area.parent], v.strength) for v in villages}
+            return _only(districts or list(parents.values()))
+        return _only(villages) or _only(districts)
+
+    def _mentions(self, text: str, *, in_location: bool) -> Iterator[Mention]:
+        words = fold_name(text).split()
+        place = 0
+        while place < len(words):
+            found = self._longest_at(words, place)
+            if not found:
+                place += 1
+                continue
+            length = len(found[0][0])
+            kinds = _CUES.get(words[place - 1]) if place else None
+            announced = [area for _, area in found if kinds and area.kind in kinds]
+            for _, area in found if not announced else [(None, area) for area in announced]:
+                name = " ".join(words[place : place + length])
+                if announced:
+                    strength = _ANNOUNCED
+                elif name in _ordinary_words() and not in_location:
+                    continue
+                else:
+                    strength = _BARE
+                yield Mention(area, strength + (_IN_LOCATION if in_location else 0))
+            place += length
+
+    def _longest_at(self, words: list[str], place: int) -> list[tuple[tuple[str, ...], Area]]:
+        """The areas whose name starts at `place`, those with the longest name only."""
+        found = [
+            (name, area)
+            for name, area in self._by_first_word.get(words[place], ())
+            if tuple(words[place : place + len(name)]) == name
+        ]
+        longest = max((len(name) for name, _ in found), default=0)
+        return [(name, area) for name, area in found if len(name) == longest]
+
+
+def _inside(districts: list[Mention], villages: list[Mention]) -> list[Mention]:
+    """The villages that lie in a named kecamatan, where any does: it tells villages of one name apart."""
+    codes = {mention.area.code for mention in districts}
+    inside = [mention for mention in villages if mention.area.parent in codes]
+    # A kecamatan's own name is often a village's too: without a cue, "Curug" means the kecamatan.
+    names = {fold_name(mention.area.name): mention.strength for mention in districts}
+    plain = [m for m in villages if m.strength > names.get(fold_name(m.area.name), 0)]
+    strongest = max((m.strength for m in plain), default=0)
+    return [m for m in plain if m in inside] or [m for m in plain if m.strength == strongest]
+
+
+def _only(mentions: list[Mention]) -> Area | None:
+    """The strongest mention's area, unless others are as strong."""
+    if not mentions:
+        return None
+    strongest = max(mention.strength for mention in mentions)
+    areas = [mention.area for mention in mentions if mention.strength == strongest]
+    return areas[0] if len(areas) == 1 else None
+
+
+def _joined(name: str) -> str:
+    """ "Sindang Jaya" as people also type it: "sindangjaya"."""
+    return fold_name(name).replace(" ", "")
+
+
+@cache
+def _ordinary_words() -> frozenset[str]:
+    path = Path(__file__).parent.parent / "data" / "lexicons" / "place_names_that_are_words.txt"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))

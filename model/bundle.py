@@ -1,0 +1,210 @@
+"""The bundle: a folder of plain arrays, a vocabulary and a manifest. Loading one runs nothing that it holds.
+
+manifest.json        format, checksums, heads, text steps, recipe, rows, metrics, versions
+vocabulary.json      the features' names in the order of their numbers
+idf.npy              (features,) float64
+<head>.weights.npy   (features, labels) float32
+<head>.bias.npy      (labels,) float64
+seen.npy             (rows,) uint64, fingerprints of the training texts, so that evaluation can leave them out
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.complaint import Complaint
+from data.errors import BundleError
+from data.writing import whole_folder
+from model.explanation import explain
+from model.features import FeatureExtractor, Floats, Vocabulary
+from model.heads import Head
+from model.prediction import Explanation, Prediction, Ranked
+from model.text import PreparedText, prepare, spell_words, step_names
+
+# Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
+FORMAT = 1
+SECTOR, URGENCY = "sector", "urgency"
+
+_MANIFEST, _VOCABULARY = "manifest.json", "vocabulary.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model in memory. `about` is the manifest's free part: recipe, rows, metrics, versions."""
+
+    vocabulary: Vocabulary
+    idf: Floats
+    heads: dict[str, Head]
+    seen: NDArray[np.uint64]
+    about: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+    extractor: FeatureExtractor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extractor", FeatureExtractor(self.vocabulary, self.idf))
+
+    def predict(self, complaints: Iterable[Complaint]) -> list[Prediction]:
+        """The answers of all heads for each complaint."""
+        return [self._predict_one(prepare(complaint)) for complaint in complaints]
+
+    def explain_sector(self, complaint: Complaint, sector: str) -> Explanation:
+        """The words that spoke for and against a sector."""
+        return explain(prepare(complaint), self.extractor, self.heads[SECTOR], sector)
+
+    def has_seen(self, complaint: Complaint) -> bool:
+        """Whether the bundle was trained on this very text."""
+        mark = np.uint64(fingerprint(prepare(complaint)))
+        place = int(np.searchsorted(self.seen, mark))
+        return place < len(self.seen) and bool(self.seen[place] == mark)
+
+    def _predict_one(self, text: PreparedText) -> Prediction:
+        features = self.extractor.extract(text)
+        answers = {name: _ranked(head.labels, head.probabilities(features)) for name, head in self.heads.items()}
+        known = sum(self.extractor.knows(stem) for stem in text.stems.split())
+        return Prediction(answers[SECTOR], answers.get(URGENCY, ()), known)
+
+    def save(self, folder: Path, *, replace_old: bool = False) -> Bundle:
+        """Write the bundle, whole or not at all, and give it back with its version. Raises `OutputExists`."""
+        with whole_folder(folder, replace=replace_old) as aside:
+            names = {
+                "words": self.vocabulary.words,
+                "chars": self.vocabulary.chars,
+                "regions": self.vocabulary.regions,
+            }
+            (aside / _VOCABULARY).write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+            arrays: dict[str, NDArray[Any]] = {"idf": self.idf, "seen": self.seen}
+            for name, head in self.heads.items():
+                arrays |= {f"{name}.weights": head.weights, f"{name}.bias": head.bias}
+            for name, array in arrays.items():
+                np.save(aside / f"{name}.npy", array, allow_pickle=False)
+            manifest = {
+                "format": FORMAT,
+                "text_steps": step_names(),
+                "heads": {
+                    name: {
+                        "labels": head.labels,
+                        "inverse_temperature": head.inverse_temperature,
+                        "threshold": head.threshold,
+                    }
+                    for name, head in self.heads.items()
+                },
+                "files": {file.name: _sha256(file) for file in sorted(aside.iterdir())},
+                **self.about,
+            }
+            (aside / _MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+        return replace(self, version=_version(manifest))
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read and check a bundle. Raises `BundleError` if it is missing, of another format, incomplete or changed."""
+    manifest = _read_manifest(folder)
+    _check_files(folder, manifest)
+    try:
+        vocabulary = _read_vocabulary(folder)
+        idf = _read_array(folder, "idf", (len(vocabulary),), np.float64)
+        heads = {name: _read_head(folder, name, entry, len(vocabulary)) for name, entry in manifest["heads"].items()}
+        seen = _read_array(folder, "seen", (None,), np.uint64)
+        if SECTOR not in heads:
+            raise ValueError("it has no sector head")
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise BundleError(f"The bundle {folder} contradicts itself: {error}. Train it again.") from error
+    about = {key: value for key, value in manifest.items() if key not in ("format", "text_steps", "heads", "files")}
+    return Bundle(vocabulary, idf, heads, seen, about, _version(manifest))
+
+
+def fingerprint(text: PreparedText) -> int:
+    """64 bits that tell whether two texts are the same but for case and punctuation."""
+    words = spell_words(text.words)
+    return int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / _MANIFEST
+    way_out = "Train one with: disposisi train ROWS --region CODE --into BUNDLE"
+    if not path.is_file():
+        raise BundleError(f"There is no bundle at {folder} ({_MANIFEST} is missing). {way_out}")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = manifest["format"]
+        missing = {"text_steps", "heads", "files"} - manifest.keys()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"The manifest of the bundle {folder} can't be read ({error}). {way_out}") from error
+    if found != FORMAT:
+        raise BundleError(f"The bundle {folder} has format {found!r}; this program reads format {FORMAT}. {way_out}")
+    if missing:
+        raise BundleError(f"The manifest of the bundle {folder} lacks {', '.join(sorted(missing))}. {way_out}")
+    if manifest["text_steps"] != step_names():
+        raise BundleError(
+            f"The bundle {folder} was trained with the text steps {manifest['text_steps']}; "
+            f"this program's are {step_names()}. {way_out}"
+        )
+    return dict(manifest)
+
+
+def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
+    problems = []
+    for name, expected in manifest["files"].items():
+        path = folder / name
+        if path.parent != folder or not path.is_file() or path.is_symlink():
+            problems.append(f"{name} is missing")
+        elif _sha256(path) != expected:
+            problems.append(f"{name} was changed or cut short (its checksum is wrong)")
+    if problems:
+        raise BundleError(
+            f"The bundle {folder} can't be trusted: {'; '.join(problems)}. Copy it again whole, or train it again."
+        )
+
+
+def _read_vocabulary(folder: Path) -> Vocabulary:
+    names = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
+    return Vocabulary(tuple(names["words"]), tuple(names["chars"]), tuple(names["regions"]))
+
+
+def _read_head(folder: Path, name: str, entry: dict[str, Any], features: int) -> Head:
+    labels = tuple(entry["labels"])
+    threshold = entry["threshold"]
+    return Head(
+        name=name,
+        labels=labels,
+        weights=_read_array(folder, f"{name}.weights", (features, len(labels)), np.float32),
+        bias=_read_array(folder, f"{name}.bias", (len(labels),), np.float64),
+        inverse_temperature=float(entry["inverse_temperature"]),
+        threshold=None if threshold is None else float(threshold),
+    )
+
+
+def _read_array(folder: Path, name: str, shape: tuple[int | None, ...], dtype: Any) -> NDArray[Any]:
+    """One array, mapped into memory so that processes share it; ValueError if it isn't what the manifest promises."""
+    array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    fits = len(array.shape) == len(shape) and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != dtype:
+        raise ValueError(f"{name}.npy is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name}.npy holds values that are not finite")
+    plain: NDArray[Any] = np.asarray(array)
+    return plain
+
+
+def _ranked(labels: Sequence[str], probabilities: Floats) -> tuple[Ranked, ...]:
+    order = np.argsort(-probabilities, kind="stable")
+    return tuple(Ranked(labels[i], float(probabilities[i])) for i in order)
+
+
+def _version(manifest: dict[str, Any]) -> str:
+    """Twelve hexadecimal digits that name this bundle's content."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

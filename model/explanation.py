@@ -1,0 +1,43 @@
+"""Why a head gave a label its score: exact contributions of the words, as linear models allow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model.features import FeatureExtractor
+from model.heads import Head
+from model.prediction import Explanation, WordContribution
+from model.text import PreparedText
+
+
+def explain(text: PreparedText, extractor: FeatureExtractor, head: Head, label: str) -> Explanation:
+    """Share the score of `label` out to the words that stand in the text.
+
+    A feature's contribution is its weight in the text times (its weight for the label - the mean over labels). It goes
+    in equal parts to the feature's occurrences, a word pair's in halves to its words.
+    """
+    column = head.labels.index(label)
+    features = extractor.extract(text)
+    own = head.weights[features.indices, column].astype(np.float64) - head.mean_weights[features.indices]
+    contributions = head.inverse_temperature * features.weights * own
+    bias = head.inverse_temperature * (head.bias[column] - head.bias.mean())
+
+    occurrences = extractor.occurrences(text)
+    of_feature = np.zeros(len(extractor.vocabulary))
+    of_feature[features.indices] = contributions
+    words = text.words.split()
+    of_word = np.bincount(
+        occurrences.words, weights=occurrences.shares * of_feature[occurrences.features], minlength=len(words)
+    )
+    region = contributions.sum() - of_word.sum()
+
+    by_word: dict[str, float] = {}
+    for word, contribution in zip(words, of_word, strict=True):
+        by_word[word] = by_word.get(word, 0.0) + float(contribution)
+    ranked = sorted(by_word.items(), key=lambda item: -abs(item[1]))
+    return Explanation(
+        label=label,
+        score=float(contributions.sum() + bias),
+        base=float(bias + region),
+        words=tuple(WordContribution(word, contribution) for word, contribution in ranked),
+    )

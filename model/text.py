@@ -1,0 +1,101 @@
+"""The text steps: from a complaint as typed to the words that the features are made of.
+
+Each step is a pure `str -> str` function. A bundle's manifest records their names and refuses to be read by a program
+whose steps differ, so a change here asks for a retraining.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from data.complaint import Complaint
+from model.stemming import stem
+
+TextStep = Callable[[str], str]
+
+_MASKS = (
+    ("[URL]", re.compile(r"\b(?:https?://|www\.)\S{1,2000}", re.IGNORECASE)),
+    ("[EMAIL]", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")),
+    ("[NIK]", re.compile(r"(?<!\d)\d{6}[ .-]?\d{6}[ .-]?\d{4}(?!\d)")),
+    ("[TELEPON]", re.compile(r"(?<!\d)(?:\+?62[ .-]?|0)8\d{1,3}(?:[ .-]?\d{3,4}){2,3}(?!\d)")),
+)
+_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
+_HYPHENATED_TWIN = re.compile(r"\b([^\W\d_]{3,40})-\1\b")
+_NUMBERED_TWIN = re.compile(r"\b([^\W\d_]{3,40})2(?=\W|$)")
+_WORD = re.compile(r"\w+")
+
+
+def mask_personal_data(text: str) -> str:
+    """Put `[NIK]`, `[TELEPON]`, `[EMAIL]` and `[URL]` in place of what identifies a person."""
+    for token, pattern in _MASKS:
+        text = pattern.sub(token, text)
+    return text
+
+
+def fold(text: str) -> str:
+    """Undo HTML escapes, odd Unicode forms, capitals, invisible characters and runs of white space."""
+    text = unicodedata.normalize("NFKC", html.unescape(text)).lower()
+    return " ".join(_CONTROL.sub(" ", _UNSEEN.sub("", text)).split())
+
+
+def unstretch(text: str) -> str:
+    """ "bangeeeet" -> "banget": a letter typed three times or more stands once."""
+    return _ELONGATED.sub(r"\1", text)
+
+
+def undouble(text: str) -> str:
+    """ "jalan-jalan", "jalan2" -> "jalan": reduplication marks a plural, not another matter."""
+    return _NUMBERED_TWIN.sub(r"\1", _HYPHENATED_TWIN.sub(r"\1", text))
+
+
+def spell_words(text: str) -> str:
+    """Words only, one space between them: punctuation carries nothing that the features use."""
+    return " ".join(_WORD.findall(text))
+
+
+def stem_words(text: str) -> str:
+    """Each word by its stem; words with a digit stay as they are."""
+    return " ".join(stem(word) for word in text.split())
+
+
+SURFACE_STEPS: tuple[TextStep, ...] = (mask_personal_data, fold, unstretch, undouble, spell_words)
+STEM_STEPS: tuple[TextStep, ...] = (stem_words,)
+
+
+def step_names() -> list[str]:
+    """The steps in order, as a manifest records them."""
+    return [step.__name__ for step in (*SURFACE_STEPS, *STEM_STEPS)]
+
+
+@dataclass(frozen=True)
+class PreparedText:
+    """A complaint ready for the features: `words` as written, `stems` one for one beside them."""
+
+    words: str
+    stems: str
+    region: str
+
+
+def prepare(complaint: Complaint) -> PreparedText:
+    """Run the text steps over title and text."""
+    text = full_text(complaint)
+    for step in SURFACE_STEPS:
+        text = step(text)
+    stems = text
+    for step in STEM_STEPS:
+        stems = step(stems)
+    return PreparedText(text, stems, complaint.region)
+
+
+def full_text(complaint: Complaint) -> str:
+    """Title and text; a title that only repeats the opening of the text isn't read twice."""
+    title, text = complaint.title.strip(), complaint.text.strip()
+    if not title or text.casefold().startswith(title.casefold()):
+        return text
+    return f"{title}\n{text}"

@@ -1,0 +1,1 @@
+"""Answers over HTTP, remembers cases, and learns from moderators: API, desk, store."""

@@ -1,0 +1,338 @@
+"""The moderators' desk: server-rendered pages in Indonesian that work without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from data.complaint import Complaint, Confidentiality, Urgency
+from data.region import Region, load_region
+from data.sectors import find_sector
+from model.routing import REASON_TEXTS, Reason
+from model.text import prepare
+from serving.case import Case, LabelSource, Status, Verdict
+from serving.store import AlreadyDecided, NoSuchCase
+from serving.triage import Triage
+
+PAGE_SIZE = 50
+LONGEST_NOTE = 2_000
+_WORDS_SHOWN = 8
+_MARKED_FROM = 0.05
+_ZONE = ZoneInfo("Asia/Jakarta")
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"]
+_STATUS = {Status.ROUTED: "Diteruskan otomatis", Status.WAITING: "Menunggu putusan", Status.DECIDED: "Sudah diputuskan"}
+_SOURCE = {LabelSource.HUMAN_ACCEPTED: "usulan diterima", LabelSource.HUMAN_CORRECTED: "usulan dikoreksi"}
+_CONFIDENTIALITY = {
+    Confidentiality.TERBUKA: "Terbuka",
+    Confidentiality.ANONIM: "Anonim",
+    Confidentiality.RAHASIA: "Rahasia",
+}
+
+
+@dataclass(frozen=True)
+class UrgencyView:
+    level: int
+    name: str
+
+
+@dataclass(frozen=True)
+class OptionView:
+    """A choice in the form: `value` is what is sent, `agency/sector`."""
+
+    value: str
+    agency: str
+    sector: str
+    percent: str = ""
+
+
+@dataclass(frozen=True)
+class QueueLine:
+    id: str
+    opening: str
+    agency: str
+    sector: str
+    percent: str
+    urgency: UrgencyView | None
+    received: str
+
+
+@dataclass(frozen=True)
+class QueuePage:
+    """What `/antrean` shows."""
+
+    lines: list[QueueLine]
+    waiting: int
+    page: int
+    has_next: bool
+    notice: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of the complaint's text, and whether it is a word that decided."""
+
+    text: str
+    decided: bool
+
+
+@dataclass(frozen=True)
+class WordView:
+    word: str
+    speaks_for: bool
+    share: int
+
+
+@dataclass(frozen=True)
+class ReviewView:
+    agency: str
+    sector: str
+    urgency: UrgencyView
+    source: str
+    decided: str
+    note: str
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """What `/kasus/{id}` shows. `problem` is what was wrong with a verdict that was just sent."""
+
+    id: str
+    status: str
+    is_waiting: bool
+    title: list[Piece]
+    text: list[Piece]
+    location: str
+    channel: str
+    confidentiality: str
+    region: str
+    received: str
+    suggestion: OptionView | None
+    suggestion_name: str
+    percent: str
+    reasons: list[str]
+    words: list[WordView]
+    alternatives: list[OptionView]
+    others: list[OptionView]
+    suggested_urgency: int
+    urgencies: list[UrgencyView]
+    review: ReviewView | None
+    problem: str = ""
+    note: str = ""
+    chosen: str = ""
+
+
+@dataclass(frozen=True)
+class MessagePage:
+    """A page that only says something."""
+
+    title: str
+    text: str
+
+
+def desk_routes(triage: Triage) -> APIRouter:
+    """The desk's pages over one triage."""
+    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+    @routes.get("/")
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/antrean")
+
+    @routes.get("/antrean")
+    def queue(halaman: Annotated[int, Query(ge=1, le=1_000_000)] = 1, selesai: str = "") -> HTMLResponse:
+        found = triage.store.waiting(PAGE_SIZE + 1, (halaman - 1) * PAGE_SIZE)
+        notice = f"Putusan untuk kasus {selesai[:8]} tersimpan." if re.fullmatch(r"[0-9a-f-]{36}", selesai) else ""
+        lines = [_queue_line(case) for case in found[:PAGE_SIZE]]
+        page = QueuePage(lines, triage.store.count_waiting(), halaman, len(found) > PAGE_SIZE, notice)
+        return _render("queue.html", page)
+
+    @routes.get("/kasus/{case_id}")
+    def case(case_id: str) -> HTMLResponse:
+        try:
+            return _render("case.html", case_page(triage.store.get(case_id)))
+        except NoSuchCase:
+            return _no_such_case()
+
+    @routes.post("/kasus/{case_id}/putusan")
+    def decide(
+        request: Request,
+        case_id: str,
+        pilihan: Annotated[str, Form()] = "",
+        instansi_lain: Annotated[str, Form()] = "",
+        urgensi: Annotated[str, Form()] = "",
+        catatan: Annotated[str, Form()] = "",
+    ) -> Response:
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return _render("message.html", MessagePage("Ditolak", "Putusan harus dikirim dari halaman kasus."), 403)
+        try:
+            found = triage.store.get(case_id)
+        except NoSuchCase:
+            return _no_such_case()
+        chosen = instansi_lain if pilihan == "lain" else pilihan
+        verdict, problem = _parse_verdict(load_region(found.complaint.region), chosen, urgensi, catatan)
+        if verdict is None:
+            page = case_page(found, problem=problem, note=catatan[:LONGEST_NOTE], chosen=chosen)
+            return _render("case.html", page, 422)
+        try:
+            triage.decide(case_id, verdict)
+        except AlreadyDecided:
+            text = "Kasus ini sudah diputuskan sebelumnya. Putusan Anda tidak disimpan."
+            return _render("message.html", MessagePage("Sudah diputuskan", text), 409)
+        return RedirectResponse(f"/antrean?selesai={case_id}", 303)
+
+    return routes
+
+
+def case_page(case: Case, *, problem: str = "", note: str = "", chosen: str = "") -> CasePage:
+    """The page of one case."""
+    region, answer = load_region(case.complaint.region), case.answer
+    detail = answer.detail
+    words = [(entry["word"], entry["contribution"]) for entry in detail["explanation"]["words"]]
+    strongest = max((abs(contribution) for _, contribution in words), default=0.0)
+    deciding = {word for word, contribution in words if contribution > _MARKED_FROM * strongest}
+    alternatives = [
+        _option(region, entry["agency"], entry["sector"], entry["probability"])
+        for entry in detail["alternatives"]
+        if entry["agency"]
+    ]
+    suggestion = _option(region, answer.agency, answer.sector, answer.probability) if answer.agency else None
+    return CasePage(
+        id=case.id,
+        status=_STATUS[case.status],
+        is_waiting=case.status is Status.WAITING,
+        title=marked_pieces(case.complaint.title, deciding),
+        text=marked_pieces(case.complaint.text, deciding),
+        location=case.complaint.location,
+        channel=case.channel,
+        confidentiality=_CONFIDENTIALITY[case.confidentiality],
+        region=region.name,
+        received=_time(case.received_at),
+        suggestion=suggestion,
+        suggestion_name=suggestion.agency
+        if suggestion
+        else f"{find_sector(answer.sector).name}: wilayah belum diketahui",
+        percent=_percent(answer.probability),
+        reasons=[REASON_TEXTS[Reason(code)] for code in detail["reasons"]],
+        words=[
+            WordView(word, contribution > 0, round(100 * abs(contribution) / strongest) if strongest else 0)
+            for word, contribution in words[:_WORDS_SHOWN]
+        ],
+        alternatives=alternatives,
+        others=_all_options(region),
+        suggested_urgency=1 if answer.urgency is None else answer.urgency,
+        urgencies=[_urgency(level) for level in Urgency],
+        review=_review(case, region),
+        problem=problem,
+        note=note,
+        chosen=chosen,
+    )
+
+
+def marked_pieces(text: str, deciding: set[str]) -> list[Piece]:
+    """The text cut at white space, each piece marked if the model reads a deciding word in it."""
+    pieces = []
+    for piece in re.findall(r"\s+|\S+", text):
+        read = set(prepare(Complaint(piece)).words.split()) if not piece.isspace() else set()
+        pieces.append(Piece(piece, bool(read & deciding)))
+    return pieces
+
+
+def _parse_verdict(region: Region, chosen: str, urgency: str, note: str) -> tuple[Verdict | None, str]:
+    """The verdict that a form holds, or what is wrong with it, all of it, in Indonesian."""
+    problems = []
+    agency, _, sector = chosen.rpartition("/")
+    if chosen not in {option.value for option in _all_options(region)}:
+        problems.append("Pilih instansi yang harus menjawab.")
+    if urgency not in {str(int(level)) for level in Urgency}:
+        problems.append("Pilih tingkat urgensi.")
+    if len(note) > LONGEST_NOTE:
+        problems.append(f"Catatan paling panjang {LONGEST_NOTE} huruf; yang dikirim {len(note)}.")
+    if problems:
+        return None, " ".join(problems)
+    return Verdict(sector, agency, int(urgency), note.strip()), ""
+
+
+def _all_options(region: Region) -> list[OptionView]:
+    """Every sector with the agency that answers for it, then every area's office."""
+    return [
+        _option(region, agency.code, sector) for agency in region.all_agencies.values() for sector in agency.sectors
+    ]
+
+
+def _option(region: Region, agency: str, sector: str, probability: float | None = None) -> OptionView:
+    office = region.all_agencies.get(agency)
+    return OptionView(
+        value=f"{agency}/{sector}",
+        agency=office.name if office else agency,
+        sector=find_sector(sector).name,
+        percent="" if probability is None else _percent(probability),
+    )
+
+
+def _queue_line(case: Case) -> QueueLine:
+    region, answer = load_region(case.complaint.region), case.answer
+    office = region.all_agencies.get(answer.agency) if answer.agency else None
+    words = (case.complaint.title or case.complaint.text).split()
+    return QueueLine(
+        id=case.id,
+        opening=" ".join(words[:18]) + (" …" if len(words) > 18 else ""),
+        agency=office.name if office else "Wilayah belum diketahui",
+        sector=find_sector(answer.sector).name,
+        percent=_percent(answer.probability),
+        urgency=None if answer.urgency is None else _urgency(answer.urgency),
+        received=_time(case.received_at),
+    )
+
+
+def _review(case: Case, region: Region) -> ReviewView | None:
+    if case.review is None:
+        return None
+    verdict = case.review.verdict
+    option = _option(region, verdict.agency, verdict.sector)
+    return ReviewView(
+        agency=option.agency,
+        sector=option.sector,
+        urgency=_urgency(verdict.urgency),
+        source=_SOURCE[case.review.label_source],
+        decided=_time(case.review.decided_at),
+        note=verdict.note,
+    )
+
+
+def _urgency(level: int) -> UrgencyView:
+    return UrgencyView(int(level), Urgency(level).name.capitalize())
+
+
+def _percent(probability: float) -> str:
+    return f"{probability * 100:.0f} %"
+
+
+def _time(moment: datetime) -> str:
+    """A time as people in western Indonesia read it: "24 Nov 2026 08.15 WIB"."""
+    local = moment.astimezone(_ZONE)
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H.%M} WIB"
+
+
+def _no_such_case() -> HTMLResponse:
+    text = "Tidak ada kasus dengan nomor itu. Mungkin alamatnya terpotong."
+    return _render("message.html", MessagePage("Tidak ditemukan", text), 404)
+
+
+_pages = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _render(template: str, page: QueuePage | CasePage | MessagePage, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(_pages.get_template(template).render(asdict(page)), status)

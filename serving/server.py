@@ -1,0 +1,63 @@
+"""Starts the service: checks the bundle, opens the store, listens on loopback."""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from data.errors import DisposisiError
+from data.region import load_region
+from model.bundle import load_bundle
+from serving.app import create_app
+from serving.store import open_store
+from serving.triage import Triage
+
+
+def run(bundle: Path, region: str | None, database: str, host: str, port: int) -> None:
+    """Serve until told to stop. A bundle, region, database or address that won't do ends the start with its error."""
+    listener = _listen(host, port)
+    loaded = load_bundle(bundle)
+    code = load_region(region or str(loaded.about["region"])).code
+    store = open_store(database)
+    app = create_app(Triage(loaded, code, store))
+    # What is loaded now stays; without this the garbage collector would walk it again and again.
+    gc.freeze()
+    address = f"http://{'localhost' if host == 'localhost' else host}:{listener.getsockname()[1]}"
+    print(f"Bundle {loaded.version} for {code}; database {database}.")
+    print("No keys or sign-in yet, so only this machine can reach it.")
+    print(f"Moderators' desk: {address}/antrean   API description: {address}/openapi.json")
+    print(f"Listening on {address}", flush=True)
+    # Access lines would only repeat what the proxy in front logs; errors are still told.
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        store.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on a loopback address."""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise DisposisiError(
+            f"--host {host} is not a loopback address such as 127.0.0.1. Until keys and sign-in exist the service "
+            "answers this machine only."
+        )
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        raise DisposisiError(f"Can't listen on {host}:{port} ({error.strerror}). Choose another --port.") from None
+    listener.listen(128)
+    return listener

@@ -1,0 +1,142 @@
+"""What the service does, without HTTP: take complaints in, answer questions about them, take verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from data.complaint import Complaint, Confidentiality
+from data.region import load_region
+from model.bundle import Bundle
+from model.prediction import Explanation
+from model.routing import Choice, Disposition, Outcome, Routed, Router
+from model.text import mask_personal_data
+from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
+from serving.store import Store
+
+WORDS_KEPT = 12
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A complaint on its way in, with what the intake system says about it."""
+
+    complaint: Complaint
+    received_at: datetime | None = None
+    channel: str = ""
+    confidentiality: Confidentiality = Confidentiality.TERBUKA
+
+
+class Triage:
+    """One bundle and one store at work. `region` is that of complaints that name none."""
+
+    def __init__(self, bundle: Bundle, region: str, store: Store, clock: Clock = now) -> None:
+        self.bundle = bundle
+        self.region = region
+        self.store = store
+        self._clock = clock
+        self._routers = {region: Router(bundle, load_region(region))}
+
+    def route(self, complaint: Complaint) -> Routed:
+        """Predict and decide, keeping nothing. `UnknownName` for a region without a file."""
+        return self._router(complaint.region or self.region).route(complaint)
+
+    def explain(self, complaint: Complaint, sector: str) -> Explanation:
+        """The words that spoke for and against a sector."""
+        return self.bundle.explain_sector(replace(complaint, region=complaint.region or self.region), sector)
+
+    def receive(self, intake: Intake) -> Case:
+        """Take a complaint in: mask it, route it, keep it. What is returned is on disk."""
+        complaint = _masked(replace(intake.complaint, region=intake.complaint.region or self.region))
+        routed = self.route(complaint)
+        created_at = self._clock()
+        case = Case(
+            id=str(uuid4()),
+            status=Status.ROUTED if routed.disposition.outcome is Outcome.AUTO else Status.WAITING,
+            complaint=complaint,
+            channel=intake.channel,
+            confidentiality=intake.confidentiality,
+            received_at=intake.received_at or created_at,
+            created_at=created_at,
+            answer=self._answer(complaint, routed),
+        )
+        self.store.add(case)
+        return case
+
+    def decide(self, case_id: str, verdict: Verdict) -> Review:
+        """Append a moderator's verdict to a waiting case."""
+        answer = self.store.get(case_id).answer
+        suggested = (answer.sector, answer.agency, answer.urgency)
+        accepted = suggested == (verdict.sector, verdict.agency, verdict.urgency)
+        source = LabelSource.HUMAN_ACCEPTED if accepted else LabelSource.HUMAN_CORRECTED
+        review = Review(verdict, source, self._clock())
+        self.store.decide(case_id, review)
+        return review
+
+    def _router(self, region: str) -> Router:
+        if region not in self._routers:
+            self._routers[region] = Router(self.bundle, load_region(region))
+        return self._routers[region]
+
+    def _answer(self, complaint: Complaint, routed: Routed) -> Answer:
+        choice, prediction = routed.disposition.choice, routed.prediction
+        urgency = prediction.urgency[0] if prediction.urgency else None
+        explanation = self.explain(complaint, choice.sector)
+        return Answer(
+            model_version=self.bundle.version,
+            sector=choice.sector,
+            probability=choice.probability,
+            agency=choice.agency.code if choice.agency else None,
+            area=choice.area.name if choice.area else None,
+            outcome=routed.disposition.outcome.value,
+            urgency=int(urgency.label) if urgency else None,
+            urgency_probability=urgency.probability if urgency else None,
+            detail=_detail(routed.disposition, explanation),
+        )
+
+
+def _masked(complaint: Complaint) -> Complaint:
+    """Personal data never reaches the store: the intake system has the original."""
+    return replace(
+        complaint,
+        text=mask_personal_data(complaint.text),
+        title=mask_personal_data(complaint.title),
+        location=mask_personal_data(complaint.location),
+    )
+
+
+def _detail(disposition: Disposition, explanation: Explanation) -> dict[str, Any]:
+    """What the desk shows beside the answer, as plain JSON."""
+    return {
+        "reasons": [reason.value for reason in disposition.reasons],
+        "alternatives": [_choice_detail(choice) for choice in disposition.alternatives],
+        "explanation": explanation_detail(explanation),
+    }
+
+
+def explanation_detail(explanation: Explanation) -> dict[str, Any]:
+    """An explanation with its strongest words; the rest are summed up as `others`."""
+    return {
+        "score": explanation.score,
+        "base": explanation.base,
+        "words": [asdict(word) for word in explanation.words[:WORDS_KEPT]],
+        "others": sum(word.contribution for word in explanation.words[WORDS_KEPT:]),
+    }
+
+
+def _choice_detail(choice: Choice) -> dict[str, Any]:
+    return {
+        "sector": choice.sector,
+        "agency": choice.agency.code if choice.agency else None,
+        "probability": choice.probability,
+    }

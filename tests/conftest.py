@@ -1,0 +1,46 @@
+"""What many tests need: the sample corpus, a bundle trained on it, and the real complaints where they are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from data.complaint import LabelledRow
+from data.rows import read_rows
+from training.fitting import Training, fit
+from training.recipe import find_recipe
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "data" / "samples" / "kab-tangerang.csv"
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_datasets() -> Path:
+    """The folder of real complaints, which never is part of the repository."""
+    folder = SHARED / "datasets"
+    if not folder.is_dir():
+        pytest.skip("the real complaints (shared/datasets beside the checkout) are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_rows() -> Sequence[LabelledRow]:
+    """The sample corpus."""
+    return read_rows([SAMPLES], "kab-tangerang").rows
+
+
+@pytest.fixture(scope="session")
+def training(sample_rows: Sequence[LabelledRow]) -> Training:
+    """A training on the whole sample corpus."""
+    return fit(sample_rows, find_recipe("default"), "kab-tangerang")
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That training's bundle on disk. Copy it before changing anything in it."""
+    folder = tmp_path_factory.mktemp("bundles") / "samples"
+    training.bundle.save(folder)
+    return folder

@@ -1,0 +1,46 @@
+"""Recipes: the choices a training makes, by name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from data.errors import UnknownName
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How features and heads are fitted.
+
+    `class_weighting`: "balanced" weighs a row by 1 / (its label's share), "square-root" by the root of that, which
+    costs frequent sectors less. `region_weight`: the weight of the region among the features; 0 leaves it out.
+    `folds`: how often rows are kept aside in turn to calibrate on.
+    """
+
+    name: str
+    regularisation: float = 0.3
+    min_rows_per_term: int = 2
+    class_weighting: Literal["balanced", "square-root"] = "square-root"
+    region_weight: float = 0.5
+    folds: int = 5
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("default"),
+        # What most would build first; kept to measure against.
+        Recipe("plain", class_weighting="balanced", region_weight=0.0),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name, or `UnknownName`."""
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise UnknownName("recipe", name, RECIPES) from None

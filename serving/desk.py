@@ -311,7 +311,8 @@ def _urgency(level: int) -> UrgencyView:
 
 
 def _percent(probability: float) -> str:
-    return f"{probability * 100:.0f} %"
+    """A probability in per cent; never "100 %", which no model can know."""
+    return "lebih dari 99 %" if probability > 0.99 else f"{probability * 100:.0f} %"
 
 
 def _time(moment: datetime) -> str:

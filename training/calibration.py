@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 PROMISED_PRECISION = 0.95
 PROMISE_CONFIDENCE = 0.90
 _STEPS = 200
+# The strictest threshold tried leaves this many rows: fewer, and a single odd label would end the search.
+_FEWEST_ROWS = 150
 
 
 def fit_inverse_temperature(scores: Floats, labels: Ints) -> float:
@@ -46,12 +48,10 @@ def choose_threshold(
     order = np.argsort(-confidence, kind="stable")
     confidence, right = confidence[order], right[order]
     hits = np.cumsum(right)
-    # With fewer rows than this, not even a perfect record could prove the target.
-    fewest = int(np.ceil(np.log(1.0 - certainty) / np.log(target)))
+    if len(right) < _FEWEST_ROWS:
+        return None
     chosen = None
-    for count in np.unique(np.linspace(fewest, len(right), _STEPS).astype(int)):
-        if count < fewest or count > len(right):
-            continue
+    for count in np.unique(np.linspace(_FEWEST_ROWS, len(right), _STEPS).astype(int)):
         if lower_bound(int(hits[count - 1]), int(count), certainty) < target:
             break
         chosen = float(confidence[count - 1])

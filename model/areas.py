@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,19 +13,24 @@ from data.sectors import DISTRICT_OFFICE, VILLAGE_OFFICE
 
 # The words people put before a place's name, and the kinds of place that each announces.
 _DISTRICT, _VILLAGE = ("kecamatan",), ("kelurahan", "desa")
-_CUES = {
+_CUES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("kecamatan", "kec", "kcmtn", "camat"), _DISTRICT),
     **dict.fromkeys(("kelurahan", "kel", "lurah", "desa", "ds", "dsa", "kades"), _VILLAGE),
 }
-_IN_LOCATION, _ANNOUNCED, _BARE = 3, 2, 1
 
 
 @dataclass(frozen=True)
 class Mention:
-    """An area that the complaint may mean; `strength` is higher where a cue or the location field says so."""
+    """An area that the complaint may mean, whether a word like "kecamatan" announces it, and where it stands."""
 
     area: Area
-    strength: int
+    announced: bool
+    in_location: bool
+
+    @property
+    def strength(self) -> int:
+        """The location field says more than a cue in the text, and a cue more than a bare name."""
+        return 2 * self.in_location + self.announced
 
 
 @dataclass
@@ -57,11 +62,14 @@ class AreaFinder:
         None if no area is named, or several could be meant.
         """
         districts = [mention for mention in mentions if mention.area.is_district]
-        villages = _inside(districts, [mention for mention in mentions if not mention.area.is_district])
+        named = [mention for mention in mentions if not mention.area.is_district]
+        # A kecamatan's own name is often a village's too: without a cue, "Curug" means the kecamatan.
+        names = {mention.area.name for mention in districts}
+        villages = _inside(districts, [m for m in named if m.announced or m.area.name not in names])
         if sector == VILLAGE_OFFICE:
-            return _only(villages)
+            return _only(villages or _inside(districts, named))
         if sector == DISTRICT_OFFICE:
-            parents = {v.area.parent: Mention(self.region.areas_by_code[v.area.parent], v.strength) for v in villages}
+            parents = {v.area.parent: replace(v, area=self.region.areas_by_code[v.area.parent]) for v in villages}
             return _only(districts or list(parents.values()))
         return _only(villages) or _only(districts)
 
@@ -73,19 +81,11 @@ class AreaFinder:
             if not found:
                 place += 1
                 continue
-            length = len(found[0][0])
-            kinds = _CUES.get(words[place - 1]) if place else None
-            announced = [area for _, area in found if kinds and area.kind in kinds]
-            for _, area in found if not announced else [(None, area) for area in announced]:
-                name = " ".join(words[place : place + length])
-                if announced:
-                    strength = _ANNOUNCED
-                elif name in _ordinary_words() and not in_location:
-                    continue
-                else:
-                    strength = _BARE
-                yield Mention(area, strength + (_IN_LOCATION if in_location else 0))
-            place += length
+            name, areas = " ".join(found[0][0]), [area for _, area in found]
+            cued = [area for area in areas if place and area.kind in _CUES.get(words[place - 1], ())]
+            if cued or in_location or name not in _ordinary_words():
+                yield from (Mention(area, bool(cued), in_location) for area in cued or areas)
+            place += len(found[0][0])
 
     def _longest_at(self, words: list[str], place: int) -> list[tuple[tuple[str, ...], Area]]:
         """The areas whose name starts at `place`, those with the longest name only."""
@@ -101,12 +101,7 @@ class AreaFinder:
 def _inside(districts: list[Mention], villages: list[Mention]) -> list[Mention]:
     """The villages that lie in a named kecamatan, where any does: it tells villages of one name apart."""
     codes = {mention.area.code for mention in districts}
-    inside = [mention for mention in villages if mention.area.parent in codes]
-    # A kecamatan's own name is often a village's too: without a cue, "Curug" means the kecamatan.
-    names = {fold_name(mention.area.name): mention.strength for mention in districts}
-    plain = [m for m in villages if m.strength > names.get(fold_name(m.area.name), 0)]
-    strongest = max((m.strength for m in plain), default=0)
-    return [m for m in plain if m in inside] or [m for m in plain if m.strength == strongest]
+    return [mention for mention in villages if mention.area.parent in codes] or villages
 
 
 def _only(mentions: list[Mention]) -> Area | None:

@@ -110,6 +110,7 @@ class CasePage:
     title: list[Piece]
     text: list[Piece]
     location: str
+    area: str
     channel: str
     confidentiality: str
     region: str
@@ -210,6 +211,7 @@ def case_page(case: Case, *, problem: str = "", note: str = "", chosen: str = ""
         title=marked_pieces(case.complaint.title, deciding),
         text=marked_pieces(case.complaint.text, deciding),
         location=case.complaint.location,
+        area=answer.area or "",
         channel=case.channel,
         confidentiality=_CONFIDENTIALITY[case.confidentiality],
         region=region.name,
@@ -223,6 +225,7 @@ def case_page(case: Case, *, problem: str = "", note: str = "", chosen: str = ""
         words=[
             WordView(word, contribution > 0, round(100 * abs(contribution) / strongest) if strongest else 0)
             for word, contribution in words[:_WORDS_SHOWN]
+            if abs(contribution) > _MARKED_FROM * strongest
         ],
         alternatives=alternatives,
         others=_all_options(region),
@@ -311,8 +314,10 @@ def _urgency(level: int) -> UrgencyView:
 
 
 def _percent(probability: float) -> str:
-    """A probability in per cent; never "100 %", which no model can know."""
-    return "lebih dari 99 %" if probability > 0.99 else f"{probability * 100:.0f} %"
+    """A probability in per cent; never 100 or 0, which no model can know."""
+    if probability > 0.99:
+        return "lebih dari 99 %"
+    return "kurang dari 1 %" if probability < 0.01 else f"{probability * 100:.0f} %"
 
 
 def _time(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from data.complaint import LabelledRow
 from data.errors import TooFewRows
 from data.progress import Progress, silent
 from data.region import Area, Region, fold_name
-from data.sectors import AREA_SECTORS
+from data.sectors import AREA_SECTORS, VILLAGE_OFFICE
 from model.bundle import Bundle
 from model.features import Floats
 from model.prediction import Prediction
@@ -268,5 +268,9 @@ def _sector_lines(labels: Sequence[str], found: Sequence[str]) -> tuple[SectorLi
 def _names_its_area(row: LabelledRow) -> bool:
     if not row.area:
         return False
-    where = " ".join((row.complaint.title, row.complaint.text, row.complaint.location))
-    return f" {fold_name(row.area)} " in f" {fold_name(where)} "
+    where = fold_name(" ".join((row.complaint.title, row.complaint.text, row.complaint.location)))
+    name = fold_name(row.area)
+    if row.sector == VILLAGE_OFFICE:
+        # "Kecamatan Gubeng" doesn't name the village of that name.
+        where = where.replace(f"kecamatan {name}", "")
+    return f" {name} " in f" {where} "

@@ -24,7 +24,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.svm import LinearSVC
 
-from data.complaint import LabelledRow
+from data.complaint import Confidentiality, LabelledRow
 from data.errors import TooFewRows
 from data.progress import Progress, silent
 from model.bundle import SECTOR, URGENCY, Bundle, fingerprint
@@ -92,7 +92,15 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
 
     Raises `TooFewRows` if there is no sector head to be had. What else fell short is told in `notes`.
     """
-    rows = [row for row in rows if any(question.label(row) is not None for question in QUESTIONS)]
+    notes: list[str] = []
+    if secret := sum(row.confidentiality is Confidentiality.RAHASIA for row in rows):
+        notes.append(f"{secret} secret (rahasia) rows were left out: their text is never trained on.")
+    rows = [
+        row
+        for row in rows
+        if row.confidentiality is not Confidentiality.RAHASIA
+        and any(question.label(row) is not None for question in QUESTIONS)
+    ]
     if len(rows) < FEWEST_ROWS:
         raise TooFewRows(f"{len(rows)} rows carry a label; at least {FEWEST_ROWS} are needed. Label more rows.")
     progress("text steps", 0.0)
@@ -104,7 +112,6 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     pipelines: dict[str, Pipeline] = {}
     heads: dict[str, Head] = {}
     metrics: dict[str, dict[str, object]] = {}
-    notes: list[str] = []
     for number, question in enumerate(QUESTIONS):
         progress(f"head: {question.name}", 0.2 + 0.4 * number)
         labels = [question.label(row) for row in rows]

@@ -1,0 +1,531 @@
+"""The bundle: scikit-learn's probabilities without scikit-learn, whole on disk or refused with one clear sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.complaint import Complaint, LabelledRow
+from data.errors import BundleError, OutputExists
+from data.rows import read_rows
+from model.bundle import FORMAT, Bundle, load_bundle
+from model.prediction import Ranked
+from model.text import prepare, step_names
+from training.fitting import Training, fit
+from training.recipe import find_recipe
+
+ARRAYS = (
+    "idf.npy",
+    "seen.npy",
+    "sector.weights.npy",
+    "sector.bias.npy",
+    "urgency.weights.npy",
+    "urgency.bias.npy",
+)
+FILES = ("vocabulary.json", *ARRAYS)
+Change = Callable[[Path, dict[str, Any]], None]
+
+
+def assert_same_as_scikit_learn(training: Training, complaints: Sequence[Complaint]) -> None:
+    texts = [prepare(complaint) for complaint in complaints]
+    predictions = training.bundle.predict(complaints)
+    assert set(training.pipelines) == set(training.bundle.heads)
+    for name, pipeline in training.pipelines.items():
+        labels = training.bundle.heads[name].labels
+        theirs = pipeline.predict_proba(texts)
+        answers = [p.sectors if name == "sector" else p.urgency for p in predictions]
+        ours = np.array([[dict(pairs(ranked))[label] for label in labels] for ranked in answers])
+        assert ours.shape == theirs.shape
+        assert float(np.abs(ours - theirs).max()) < 1e-6
+
+
+def pairs(answers: Sequence[Ranked]) -> list[tuple[str, float]]:
+    return [(ranked.label, ranked.probability) for ranked in answers]
+
+
+@pytest.fixture(scope="module")
+def surabaya(shared_datasets: Path) -> list[LabelledRow]:
+    annotations = shared_datasets / "annotations.csv"
+    return read_rows([shared_datasets / "surabaya_wargaku.csv"], "kota-surabaya", annotations=annotations).rows
+
+
+@pytest.fixture(scope="module")
+def real_training(shared_datasets: Path, surabaya: list[LabelledRow]) -> Training:
+    """A training on all of Bandung's rows and two thousand of Surabaya's that are not among the first two thousand."""
+    annotations = shared_datasets / "annotations.csv"
+    bandung = read_rows([shared_datasets / "bandung_lapor.csv"], "kab-bandung", annotations=annotations).rows
+    return fit([*bandung, *surabaya[2_000:4_000]], find_recipe("default"), "kab-bandung")
+
+
+@pytest.fixture(scope="module")
+def small(sample_rows: Sequence[LabelledRow], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small bundle on disk, quick to copy and break."""
+    folder = tmp_path_factory.mktemp("small") / "bundle"
+    fit(sample_rows[:150], find_recipe("default"), "kab-tangerang").bundle.save(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(small: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    shutil.copytree(small, folder)
+    return folder
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: object) -> None:
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def mend_checksums(folder: Path) -> None:
+    """Make a changed bundle look whole, as someone who means harm would."""
+    manifest = read_manifest(folder)
+    manifest["files"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in manifest["files"]}
+    write_manifest(folder, manifest)
+
+
+def refusal(folder: Path) -> str:
+    """The one sentence or two that a refused bundle is refused with."""
+    with pytest.raises(BundleError) as caught:
+        load_bundle(folder)
+    message = str(caught.value)
+    assert str(folder) in message
+    assert "\n" not in message
+    return message
+
+
+# What it answers
+
+
+def test_two_thousand_real_complaints_get_scikit_learns_probabilities(
+    real_training: Training, surabaya: list[LabelledRow]
+) -> None:
+    assert_same_as_scikit_learn(real_training, [row.complaint for row in surabaya[:2_000]])
+
+
+def test_the_samples_get_scikit_learns_probabilities(training: Training, sample_rows: Sequence[LabelledRow]) -> None:
+    assert_same_as_scikit_learn(training, [row.complaint for row in sample_rows[:1_000]])
+
+
+@pytest.mark.parametrize("text", ["", "a", "\ud800", "😀", "الشارع", "qwxz " * 3, "jalan " * 5_000, "😀 jalan"], ids=ascii)
+def test_odd_complaints_get_scikit_learns_probabilities(training: Training, text: str) -> None:
+    assert_same_as_scikit_learn(training, [Complaint(text), Complaint(text, title="lampu", region="kab-tangerang")])
+
+
+def test_answers_are_ranked_and_their_probabilities_add_up_to_one(training: Training) -> None:
+    [prediction] = training.bundle.predict([Complaint("jalan rusak dan lampu mati", region="kab-tangerang")])
+    for answers in (prediction.sectors, prediction.urgency):
+        probabilities = [ranked.probability for ranked in answers]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sum(probabilities) == pytest.approx(1.0)
+    assert prediction.sector == prediction.sectors[0]
+
+
+def test_a_head_of_two_labels_gets_scikit_learns_probabilities(sample_rows: Sequence[LabelledRow]) -> None:
+    rows = [replace(row, urgency=min(row.urgency or 0, 1)) for row in sample_rows if row.sector in ("energy", "health")]
+    training = fit(rows, find_recipe("default"), "kab-tangerang")
+    assert {name: len(head.labels) for name, head in training.bundle.heads.items()} == {"sector": 2, "urgency": 2}
+    assert_same_as_scikit_learn(training, [row.complaint for row in sample_rows[:200]])
+
+
+def test_a_recipe_without_regions_gets_scikit_learns_probabilities(sample_rows: Sequence[LabelledRow]) -> None:
+    training = fit(sample_rows[:300], find_recipe("plain"), "kab-tangerang")
+    assert training.bundle.vocabulary.regions == ()
+    assert_same_as_scikit_learn(training, [row.complaint for row in sample_rows[:100]])
+
+
+def test_known_words_are_counted(training: Training) -> None:
+    [known, unknown, empty] = training.bundle.predict([Complaint("jalan rusak"), Complaint("🙏 12x34y"), Complaint("")])
+    assert (known.known_words, unknown.known_words, empty.known_words) == (2, 0, 0)
+
+
+def test_a_text_seen_in_training_is_known_again_whatever_its_case_and_punctuation(
+    training: Training, sample_rows: Sequence[LabelledRow]
+) -> None:
+    seen = sample_rows[0].complaint
+    louder = replace(seen, title="", text=f"!! {seen.title} {seen.text.upper()} ...")
+    assert training.bundle.has_seen(seen)
+    assert training.bundle.has_seen(louder)
+    assert not training.bundle.has_seen(replace(seen, text=f"{seen.text} tambahan"))
+    assert not training.bundle.has_seen(Complaint("belum pernah ada laporan seperti ini"))
+
+
+def test_every_sample_is_seen_after_loading(bundle_folder: Path, sample_rows: Sequence[LabelledRow]) -> None:
+    loaded = load_bundle(bundle_folder)
+    assert all(loaded.has_seen(row.complaint) for row in sample_rows)
+
+
+def test_a_bundle_that_has_seen_nothing_says_so(small: Path) -> None:
+    assert not replace(load_bundle(small), seen=np.zeros(0, dtype=np.uint64)).has_seen(Complaint("jalan"))
+
+
+# Saving
+
+
+def test_a_loaded_bundle_answers_as_the_saved_one(
+    training: Training, bundle_folder: Path, sample_rows: Sequence[LabelledRow]
+) -> None:
+    complaints = [row.complaint for row in sample_rows[:200]]
+    loaded = load_bundle(bundle_folder)
+    assert loaded.predict(complaints) == training.bundle.predict(complaints)
+    assert loaded.vocabulary == training.bundle.vocabulary
+    for name, head in training.bundle.heads.items():
+        assert loaded.heads[name].threshold == head.threshold
+        assert loaded.heads[name].labels == head.labels
+    assert loaded.about == training.bundle.about
+
+
+def test_a_bundle_saved_again_keeps_its_version(small: Path, tmp_path: Path) -> None:
+    loaded = load_bundle(small)
+    again = loaded.save(tmp_path / "again")
+    assert again.version == loaded.version == load_bundle(tmp_path / "again").version
+    assert len(again.version) == 12
+
+
+def test_another_threshold_is_another_version(small: Path, tmp_path: Path) -> None:
+    loaded = load_bundle(small)
+    sector = replace(loaded.heads["sector"], threshold=0.987)
+    changed = replace(loaded, heads={**loaded.heads, "sector": sector}).save(tmp_path / "changed")
+    assert changed.version != loaded.version
+    assert load_bundle(tmp_path / "changed").heads["sector"].threshold == 0.987
+
+
+def test_a_bundle_is_numbers_and_words_in_files_the_manifest_lists(small: Path) -> None:
+    manifest = read_manifest(small)
+    assert {path.name for path in small.iterdir()} == {"manifest.json", *FILES}
+    assert set(manifest["files"]) == set(FILES)
+    assert manifest["format"] == FORMAT
+    assert manifest["text_steps"] == step_names()
+    assert {"recipe", "rows", "metrics", "versions", "region", "created_at"} <= manifest.keys()
+
+
+def test_saving_refuses_to_overwrite_unless_told_to(small: Path, tmp_path: Path) -> None:
+    loaded = load_bundle(small)
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    loaded.save(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(OutputExists, match="bundle is there already"):
+        replace(loaded, about={}).save(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    replace(loaded, about={"mark": 1}).save(folder, replace_old=True)
+    assert load_bundle(folder).about == {"mark": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_saving_refuses_a_file_even_when_told_to_replace(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputExists):
+        load_bundle(small).save(tmp_path / "file", replace_old=True)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_nothing_is_written_if_saving_fails_midway(small: Path, tmp_path: Path) -> None:
+    unwritable = replace(load_bundle(small), about={"not JSON": object()})
+    with pytest.raises(TypeError):
+        unwritable.save(tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_old_bundle_stays_if_replacing_it_fails_midway(small: Path, copy: Path) -> None:
+    unwritable = replace(load_bundle(small), about={"not JSON": object()})
+    with pytest.raises(TypeError):
+        unwritable.save(copy, replace_old=True)
+    assert load_bundle(copy).version == load_bundle(small).version
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+
+# Refusing
+
+
+def test_a_missing_folder_is_refused_with_the_way_to_train_one(tmp_path: Path) -> None:
+    assert "disposisi train" in refusal(tmp_path / "nowhere")
+
+
+def test_a_missing_manifest_is_refused(copy: Path) -> None:
+    (copy / "manifest.json").unlink()
+    assert "manifest.json is missing" in refusal(copy)
+
+
+@pytest.mark.parametrize("found", [FORMAT + 1, 0, "1", None, [FORMAT]])
+def test_another_format_is_refused(copy: Path, found: object) -> None:
+    write_manifest(copy, {**read_manifest(copy), "format": found})
+    message = refusal(copy)
+    assert repr(found) in message
+    assert f"format {FORMAT}" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"not json", b"[]", b"null", b"5", b"{}", b"\xff\xfe{}", b"\x80" * 9])
+def test_a_manifest_that_is_none_is_refused(copy: Path, content: bytes) -> None:
+    (copy / "manifest.json").write_bytes(content)
+    assert "manifest" in refusal(copy)
+
+
+@pytest.mark.parametrize("key", ["text_steps", "heads", "files"])
+def test_a_manifest_that_lacks_something_is_refused_by_its_name(copy: Path, key: str) -> None:
+    manifest = read_manifest(copy)
+    del manifest[key]
+    write_manifest(copy, manifest)
+    assert key in refusal(copy)
+
+
+@pytest.mark.parametrize("steps", [[], step_names()[:-1], step_names()[::-1], [*step_names(), "expand_slang"]])
+def test_other_text_steps_are_refused(copy: Path, steps: list[str]) -> None:
+    write_manifest(copy, {**read_manifest(copy), "text_steps": steps})
+    assert str(steps) in refusal(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_refused_by_its_name(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    assert f"{name} is missing" in refusal(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_file_is_refused_by_its_name(copy: Path, name: str) -> None:
+    content = (copy / name).read_bytes()
+    (copy / name).write_bytes(content[: len(content) // 2])
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_one_changed_byte_is_refused_by_the_files_name(copy: Path, name: str, place: float) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    (copy / name).write_bytes(content)
+    assert f"{name} was changed" in refusal(copy)
+
+
+def test_every_changed_file_is_named_at_once(copy: Path) -> None:
+    for name in FILES:
+        (copy / name).write_bytes(b"x")
+    message = refusal(copy)
+    assert all(name in message for name in FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_symlinked_file_is_refused_by_its_name(copy: Path, name: str) -> None:
+    (copy / name).rename(copy.parent / name)
+    (copy / name).symlink_to(copy.parent / name)
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize("where", ["../x", "sub/x", "/etc/hostname", "..", ".", ""])
+def test_a_listed_path_outside_the_folder_is_refused(copy: Path, where: str) -> None:
+    content = b"anything"
+    (copy.parent / "x").write_bytes(content)
+    (copy / "sub").mkdir()
+    (copy / "sub" / "x").write_bytes(content)
+    manifest = read_manifest(copy)
+    manifest["files"][where] = hashlib.sha256(content).hexdigest()
+    write_manifest(copy, manifest)
+    assert f"{where} is missing" in refusal(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_the_manifest_gives_no_checksum_for_is_refused(copy: Path, name: str) -> None:
+    manifest = read_manifest(copy)
+    del manifest["files"][name]
+    write_manifest(copy, manifest)
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize("name", [name for name in ARRAYS if name != "seen.npy"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_array_with_a_value_that_is_no_number_is_refused(copy: Path, name: str, value: float) -> None:
+    array = np.load(copy / name)
+    array.flat[-1] = value
+    np.save(copy / name, array)
+    mend_checksums(copy)
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_of_another_shape_is_refused(copy: Path, name: str) -> None:
+    array = np.load(copy / name)
+    np.save(copy / name, array[None])
+    mend_checksums(copy)
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize("name", [name for name in ARRAYS if name != "seen.npy"])
+def test_an_array_of_another_length_is_refused(copy: Path, name: str) -> None:
+    np.save(copy / name, np.load(copy / name)[:-1])
+    mend_checksums(copy)
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("dtype", ["int32", ">f8", "S4"])
+def test_an_array_of_another_type_is_refused(copy: Path, name: str, dtype: str) -> None:
+    np.save(copy / name, np.zeros(np.load(copy / name).shape, dtype=dtype))
+    mend_checksums(copy)
+    assert name in refusal(copy)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04", b"not an array", b"\x93NUMPY\x01\x00\xff\xff{"])
+def test_an_array_file_that_holds_none_is_refused(copy: Path, content: bytes) -> None:
+    (copy / "idf.npy").write_bytes(content)
+    mend_checksums(copy)
+    refusal(copy)
+
+
+def test_an_archive_in_the_place_of_an_array_is_refused(copy: Path) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, idf=np.load(copy / "idf.npy"))
+    (copy / "idf.npy").write_bytes(buffer.getvalue())
+    mend_checksums(copy)
+    refusal(copy)
+
+
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return (os.mkdir, (str(self.path),))
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("wrapped", [True, False], ids=["in an array", "bare"])
+def test_a_pickle_is_refused_and_never_run(copy: Path, name: str, wrapped: bool) -> None:
+    trap = Trap(copy.parent / "sprung")
+    if wrapped:
+        np.save(copy / name, np.array([trap], dtype=object), allow_pickle=True)
+    else:
+        (copy / name).write_bytes(pickle.dumps(trap))
+    mend_checksums(copy)
+    refusal(copy)
+    assert not trap.path.exists()
+    with (copy / name).open("rb") as handle:
+        np.load(handle, allow_pickle=True)
+    assert trap.path.exists(), "the trap itself must work"
+
+
+def no_sector_head(folder: Path, manifest: dict[str, Any]) -> None:
+    del manifest["heads"]["sector"]
+
+
+def head_without_labels_key(folder: Path, manifest: dict[str, Any]) -> None:
+    del manifest["heads"]["sector"]["labels"]
+
+
+def head_that_is_none(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["sector"] = None
+
+
+def heads_in_a_list(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"] = [manifest["heads"]]
+
+
+def files_in_a_list(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["files"] = list(manifest["files"])
+
+
+def head_outside_the_folder(folder: Path, manifest: dict[str, Any]) -> None:
+    for part in ("weights", "bias"):
+        shutil.copy(folder / f"urgency.{part}.npy", folder.parent / f"outside.{part}.npy")
+    manifest["heads"]["../outside"] = manifest["heads"]["urgency"]
+
+
+def temperature_that_is_no_number(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["sector"]["inverse_temperature"] = float("nan")
+
+
+def temperature_in_words(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["sector"]["inverse_temperature"] = "warm"
+
+
+def temperature_below_zero(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["sector"]["inverse_temperature"] = -3.0
+
+
+def threshold_that_is_no_probability(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["sector"]["threshold"] = -1
+
+
+def labels_that_repeat(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["urgency"]["labels"] = ["1"] * len(manifest["heads"]["urgency"]["labels"])
+
+
+def labels_that_are_no_words(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["urgency"]["labels"] = list(range(len(manifest["heads"]["urgency"]["labels"])))
+
+
+def vocabulary_that_is_a_list(folder: Path, manifest: dict[str, Any]) -> None:
+    (folder / "vocabulary.json").write_text("[]")
+
+
+def vocabulary_without_words(folder: Path, manifest: dict[str, Any]) -> None:
+    (folder / "vocabulary.json").write_text('{"chars": [], "regions": []}')
+
+
+def vocabulary_that_is_not_json(folder: Path, manifest: dict[str, Any]) -> None:
+    (folder / "vocabulary.json").write_bytes(b"\xff{")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        no_sector_head,
+        head_without_labels_key,
+        head_that_is_none,
+        heads_in_a_list,
+        files_in_a_list,
+        head_outside_the_folder,
+        temperature_that_is_no_number,
+        temperature_in_words,
+        temperature_below_zero,
+        threshold_that_is_no_probability,
+        labels_that_repeat,
+        labels_that_are_no_words,
+        vocabulary_that_is_a_list,
+        vocabulary_without_words,
+        vocabulary_that_is_not_json,
+    ],
+    ids=lambda change: change.__name__,
+)
+def test_a_bundle_that_contradicts_itself_is_refused(copy: Path, change: Change) -> None:
+    manifest = read_manifest(copy)
+    change(copy, manifest)
+    if isinstance(manifest["files"], dict):
+        manifest["files"] = {
+            name: hashlib.sha256((copy / name).read_bytes()).hexdigest() for name in manifest["files"]
+        }
+    write_manifest(copy, manifest)
+    refusal(copy)
+
+
+def test_a_missing_sector_head_is_named(copy: Path) -> None:
+    manifest = read_manifest(copy)
+    del manifest["heads"]["sector"]
+    write_manifest(copy, manifest)
+    assert "no sector head" in refusal(copy)
+
+
+def test_a_bundle_without_urgency_answers_the_sector_alone(copy: Path) -> None:
+    manifest = read_manifest(copy)
+    del manifest["heads"]["urgency"]
+    write_manifest(copy, manifest)
+    loaded: Bundle = load_bundle(copy)
+    [prediction] = loaded.predict([Complaint("jalan rusak")])
+    assert prediction.urgency == ()
+    assert prediction.sectors

@@ -1,0 +1,150 @@
+"""Features: number for number those of scikit-learn's vectorizers, and shared out whole to the words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from data.complaint import LabelledRow
+from model.features import CHAR_NGRAMS, REMEMBERED_WORDS, FeatureExtractor, Vocabulary, char_ngrams
+from model.stemming import stem
+from model.text import PreparedText, prepare
+from training.fitting import Training
+
+KNOWN_WORDS = (
+    "jalan rusak lampu mati air sampah warga rumah desa kecamatan di ke yang tidak sudah perbaikan pelayanan ktp pju"
+).split()
+WORDS = st.one_of(
+    st.sampled_from(KNOWN_WORDS),
+    st.sampled_from(["a", "x", "2", "rt02", "2023", "08", "sd2", "a1", "_", "__", "ab_", "é", "الشارع"]),
+    st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=7),
+    st.text("aiu", min_size=1, max_size=3),
+)
+REGIONS = st.sampled_from(["kab-tangerang", "kota-surabaya", ""])
+
+
+def prepared(words: list[str], region: str) -> PreparedText:
+    return PreparedText(" ".join(words), " ".join(stem(word) for word in words), region)
+
+
+TEXTS = st.builds(prepared, st.lists(WORDS, max_size=30), REGIONS)
+
+
+def assert_same_as_scikit_learn(training: Training, texts: Sequence[PreparedText]) -> None:
+    extractor = training.bundle.extractor
+    matrix = training.pipelines["sector"]["features"].transform(texts).tocsr()
+    matrix.sort_indices()
+    assert matrix.shape[1] == len(extractor.vocabulary)
+    for number, text in enumerate(texts):
+        ours = extractor.extract(text)
+        theirs = matrix[number]
+        assert ours.indices.tolist() == theirs.indices.tolist()
+        assert np.allclose(ours.weights, theirs.data, rtol=0, atol=1e-12)
+
+
+def test_every_sample_has_scikit_learns_features(training: Training, sample_rows: Sequence[LabelledRow]) -> None:
+    assert_same_as_scikit_learn(training, [prepare(row.complaint) for row in sample_rows])
+
+
+@given(text=TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_any_text_has_scikit_learns_features(training: Training, text: PreparedText) -> None:
+    assert_same_as_scikit_learn(training, [text])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "jalan",
+        "jalan jalan jalan",
+        "jalan a rusak",
+        "jalan rusak jalan rusak",
+        "a b c d",
+        "2 2 2",
+        "rt02 rw05 rt02",
+        "qqqq zzzz",
+    ],
+)
+def test_short_and_repeated_words_have_scikit_learns_features(training: Training, text: str) -> None:
+    assert_same_as_scikit_learn(training, [prepared(text.split(), "kab-tangerang")])
+
+
+@given(st.text("abc1é", min_size=1, max_size=9))
+def test_in_word_n_grams_are_those_of_char_wb(word: str) -> None:
+    analyse = TfidfVectorizer(analyzer="char_wb", ngram_range=CHAR_NGRAMS, lowercase=False).build_analyzer()
+    assert sorted(char_ngrams(word)) == sorted(analyse(word))
+
+
+def test_a_feature_number_names_its_term(training: Training) -> None:
+    vocabulary = training.bundle.vocabulary
+    names = training.pipelines["sector"]["features"].get_feature_names_out().tolist()
+    ours = [f"words__{term}" for term in vocabulary.words]
+    ours += [f"chars__{term}" for term in vocabulary.chars]
+    ours += [f"region__{term}" for term in vocabulary.regions]
+    assert ours == names
+
+
+@given(text=TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_shares_of_each_feature_add_up_to_one(training: Training, text: PreparedText) -> None:
+    extractor = training.bundle.extractor
+    occurrences = extractor.occurrences(text)
+    first_region = len(extractor.vocabulary) - len(extractor.vocabulary.regions)
+    present = [number for number in extractor.extract(text).indices.tolist() if number < first_region]
+    assert sorted(set(occurrences.features.tolist())) == present
+    totals = np.bincount(occurrences.features, weights=occurrences.shares, minlength=first_region)
+    assert totals[present] == pytest.approx(np.ones(len(present)))
+    assert (occurrences.words < max(1, len(text.words.split()))).all()
+
+
+def test_a_word_pair_is_shared_by_its_two_words() -> None:
+    extractor = FeatureExtractor(Vocabulary(("jalan rusak",), (), ()), np.ones(1))
+    occurrences = extractor.occurrences(PreparedText("jalan a rusak", "jalan a rusak", ""))
+    assert occurrences.words.tolist() == [0, 2]
+    assert occurrences.shares.tolist() == [0.5, 0.5]
+
+
+def test_a_character_n_gram_is_shared_by_the_words_it_stands_in() -> None:
+    extractor = FeatureExtractor(Vocabulary((), ("an",), ()), np.ones(1))
+    occurrences = extractor.occurrences(PreparedText("anan jalan x", "anan jalan x", ""))
+    assert occurrences.words.tolist() == [0, 0, 1]
+    assert occurrences.shares == pytest.approx([1 / 3] * 3)
+
+
+def test_a_region_weighs_what_the_recipe_says_and_an_unknown_one_nothing(training: Training) -> None:
+    extractor = training.bundle.extractor
+    first_region = len(extractor.vocabulary) - len(extractor.vocabulary.regions)
+    here = extractor.extract(PreparedText("", "", "kab-tangerang"))
+    assert here.indices.tolist() == [first_region]
+    assert here.weights.tolist() == [0.5]
+    assert not len(extractor.extract(PreparedText("", "", "kab-antah-berantah")).indices)
+
+
+def test_the_memory_of_words_is_bounded_and_forgetting_changes_nothing() -> None:
+    extractor = FeatureExtractor(Vocabulary(("jalan",), ("ja", "al", "an"), ()), np.ones(4))
+    text = PreparedText("jalan", "jalan", "")
+    before = extractor.extract(text)
+    many = " ".join(f"k{number}" for number in range(REMEMBERED_WORDS + 50))
+    extractor.extract(PreparedText(many, many, ""))
+    assert 0 < len(extractor._memory) <= REMEMBERED_WORDS
+    after = extractor.extract(text)
+    assert after.indices.tolist() == before.indices.tolist()
+    assert after.weights.tolist() == before.weights.tolist()
+
+
+def test_the_memory_of_words_has_a_limit_that_fits_a_small_server() -> None:
+    assert 10_000 <= REMEMBERED_WORDS <= 200_000
+
+
+def test_a_stem_is_known_if_it_is_a_feature_by_itself(training: Training) -> None:
+    extractor = training.bundle.extractor
+    [known, *_] = [term for term in extractor.vocabulary.words if " " not in term]
+    assert extractor.knows(known)
+    assert not extractor.knows("qqqqq")

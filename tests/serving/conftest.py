@@ -1,0 +1,66 @@
+"""A triage over a real database file, its application in-process, and one real server process to share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from model.bundle import SECTOR, Bundle, load_bundle
+from serving.app import create_app
+from serving.store import Store, open_store
+from serving.triage import Triage
+from tests.serving.processes import Server
+
+REGION = "kab-tangerang"
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_folder: Path) -> Bundle:
+    """The sample corpus's bundle, which lets every case wait for a person."""
+    return _with_threshold(load_bundle(bundle_folder), None)
+
+
+@pytest.fixture(scope="session")
+def bold_bundle(bundle: Bundle) -> Bundle:
+    """The same bundle, but sure of all that it reads."""
+    return _with_threshold(bundle, 0.0)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "cases.db"
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[Store]:
+    opened = open_store(str(database))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def triage(bundle: Bundle, store: Store) -> Triage:
+    return Triage(bundle, REGION, store)
+
+
+@pytest.fixture
+def client(triage: Triage) -> Iterator[TestClient]:
+    """The whole service in-process; errors come back as answers, as they would over the wire."""
+    app = create_app(triage)
+    with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False, follow_redirects=False) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def server(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server process that tests share; none of them may count on its queue."""
+    with Server(bundle_folder, tmp_path_factory.mktemp("server") / "cases.db") as running:
+        yield running
+
+
+def _with_threshold(bundle: Bundle, threshold: float | None) -> Bundle:
+    return replace(bundle, heads=bundle.heads | {SECTOR: replace(bundle.heads[SECTOR], threshold=threshold)})

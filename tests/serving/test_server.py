@@ -1,0 +1,225 @@
+"""The service as a process: what it refuses to start with, how it ends, and that no acknowledged case is ever lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from data.region import known_regions
+from serving.store import open_store
+from tests.serving.processes import Server, run_disposisi
+
+
+def refusal(*arguments: str | Path) -> str:
+    """The one line with which the command refuses to start."""
+    ended = run_disposisi("serve", *arguments)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("Error: ")
+    assert ended.stderr.count("\n") == 1
+    return ended.stderr
+
+
+@pytest.fixture
+def copied_bundle(bundle_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle_folder, tmp_path / "bundle"))
+
+
+def change_a_byte(bundle: Path) -> None:
+    weights = bundle / "sector.weights.npy"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+
+
+def set_format(bundle: Path) -> None:
+    manifest = bundle / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+
+
+def cut_manifest(bundle: Path) -> None:
+    manifest = bundle / "manifest.json"
+    manifest.write_text(manifest.read_text()[:200])
+
+
+def remove_file(bundle: Path) -> None:
+    (bundle / "idf.npy").unlink()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "contoh.example", ""])
+def test_a_host_that_others_can_reach_is_refused(bundle_folder: Path, database: Path, host: str) -> None:
+    said = refusal("--bundle", bundle_folder, "--database", database, "--host", host, "--port", "0")
+    assert "loopback" in said
+    assert not database.exists()
+
+
+def test_a_port_in_use_is_refused(bundle_folder: Path, database: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refusal("--bundle", bundle_folder, "--database", database, "--port", str(port))
+    assert f"127.0.0.1:{port}" in said
+    assert "--port" in said
+
+
+def test_a_missing_bundle_stops_the_start_with_the_way_to_make_one(tmp_path: Path, database: Path) -> None:
+    said = refusal("--bundle", tmp_path / "nowhere", "--database", database, "--port", "0")
+    assert "nowhere" in said
+    assert "disposisi train" in said
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (change_a_byte, "sector.weights.npy"),
+        (set_format, "format 99"),
+        (cut_manifest, "manifest"),
+        (remove_file, "idf.npy"),
+    ],
+)
+def test_a_bundle_that_is_not_as_it_was_made_stops_the_start(
+    copied_bundle: Path, database: Path, spoil: Callable[[Path], None], told: str
+) -> None:
+    spoil(copied_bundle)
+    assert told in refusal("--bundle", copied_bundle, "--database", database, "--port", "0")
+    assert not database.exists()
+
+
+def test_an_unknown_region_stops_the_start_with_the_known_ones(bundle_folder: Path, database: Path) -> None:
+    said = refusal("--bundle", bundle_folder, "--database", database, "--region", "bogor", "--port", "0")
+    assert all(code in said for code in known_regions())
+
+
+def test_a_database_that_is_none_stops_the_start(bundle_folder: Path, database: Path) -> None:
+    database.write_text("This is a letter to the regent, not a database.\n" * 100, encoding="utf-8")
+    assert "cases.db" in refusal("--bundle", bundle_folder, "--database", database, "--port", "0")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "::1"])
+def test_the_address_it_prints_is_one_that_answers(bundle_folder: Path, database: Path, host: str) -> None:
+    if host == "::1" and not _has_ipv6():
+        pytest.skip("this machine has no IPv6 loopback")
+    try:
+        with Server(bundle_folder, database, "--host", host) as server:
+            assert httpx.get(f"{server.url}/livez").json() == {"status": "ok"}
+    except AssertionError as error:
+        # A loopback address that the service doesn't answer to must be refused at the start.
+        assert "Error: " in str(error)
+
+
+def test_it_starts_for_another_region_than_the_bundles(bundle_folder: Path, database: Path) -> None:
+    with Server(bundle_folder, database, "--region", "kota-surabaya") as server:
+        assert httpx.get(f"{server.url}/readyz").json()["region"] == "kota-surabaya"
+
+
+def test_a_term_signal_ends_it_cleanly(bundle_folder: Path, database: Path) -> None:
+    with Server(bundle_folder, database) as server:
+        created = httpx.post(f"{server.url}/v1/complaints", json={"text": "got mampet depan sekolah"})
+        assert server.end(signal.SIGTERM) == 0
+    assert "".join(server.stderr) == ""
+    with closing(open_store(str(database))) as store:
+        assert store.get(created.json()["id"]).complaint.text == "got mampet depan sekolah"
+
+
+def test_a_request_under_way_is_answered_before_the_end(bundle_folder: Path, database: Path) -> None:
+    complaints = [{"text": f"got mampet dan bau di gang nomor {number}"} for number in range(1000)]
+    with Server(bundle_folder, database) as server:
+        answers: list[httpx.Response] = []
+
+        def ask() -> None:
+            answers.append(httpx.post(f"{server.url}/v1/predictions", json={"complaints": complaints}, timeout=60))
+
+        asking = threading.Thread(target=ask)
+        httpx.get(f"{server.url}/livez")
+        asking.start()
+        asking.join(0.15)
+        server.end(signal.SIGTERM)
+        asking.join(60)
+    assert [answer.status_code for answer in answers] == [200]
+    assert len(answers[0].json()["predictions"]) == 1000
+
+
+def test_no_acknowledged_case_is_lost_when_the_process_is_killed(bundle_folder: Path, database: Path) -> None:
+    acknowledged: dict[str, str] = {}
+    for turn in range(20):
+        with Server(bundle_folder, database) as server, httpx.Client(base_url=server.url) as client:
+            _assert_all_there(client, acknowledged)
+            for post in range(3):
+                text = f"lampu jalan mati di gang {turn}-{post}"
+                created = client.post("/v1/complaints", json={"text": text})
+                assert created.status_code == 201
+                acknowledged[created.json()["id"]] = text
+            assert server.end(signal.SIGKILL) == -signal.SIGKILL
+    with closing(open_store(str(database))) as store:
+        assert store.count_waiting() == len(acknowledged) == 60
+        assert {key: store.get(key).complaint.text for key in acknowledged} == acknowledged
+
+
+def test_a_kill_amid_many_requests_leaves_every_case_whole(bundle_folder: Path, database: Path) -> None:
+    acknowledged: list[str] = []
+    enough = threading.Event()
+    with Server(bundle_folder, database) as server:
+
+        def post_until_killed(name: int) -> None:
+            with httpx.Client(base_url=server.url) as client:
+                for number in range(1000):
+                    try:
+                        created = client.post("/v1/complaints", json={"text": f"got mampet di gang {name}-{number}"})
+                    except httpx.TransportError:
+                        return
+                    acknowledged.append(created.json()["id"])
+                    if len(acknowledged) > 40:
+                        enough.set()
+
+        posters = [threading.Thread(target=post_until_killed, args=(name,)) for name in range(4)]
+        for poster in posters:
+            poster.start()
+        assert enough.wait(60)
+        server.end(signal.SIGKILL)
+        for poster in posters:
+            poster.join(60)
+    with closing(open_store(str(database))) as store:
+        kept = {case.id for case in store.waiting(10_000)}
+        assert set(acknowledged) <= kept
+        assert store.count_waiting() == len(kept)
+
+
+def test_the_serving_process_never_loads_scikit_learn(server: Server) -> None:
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    if not maps.exists():
+        pytest.skip("no /proc here")
+    complaint = {"text": "Sampah menumpuk di pinggir kali Cirarab"}
+    case = httpx.post(f"{server.url}/v1/complaints", json=complaint).json()
+    assert httpx.get(f"{server.url}/kasus/{case['id']}").status_code == 200
+    assert httpx.get(f"{server.url}/antrean").status_code == 200
+    loaded = set(_loaded_libraries(maps))
+    assert any("numpy" in path for path in loaded)
+    assert [path for path in loaded if "sklearn" in path or "scipy" in path] == []
+
+
+def _loaded_libraries(maps: Path) -> Iterator[str]:
+    for line in maps.read_text().splitlines():
+        path = line.rpartition(" ")[2]
+        if path.endswith(".so") or ".so." in path:
+            yield path
+
+
+def _assert_all_there(client: httpx.Client, acknowledged: dict[str, str]) -> None:
+    for case_id, text in acknowledged.items():
+        assert client.get(f"/v1/cases/{case_id}").json()["text"] == text
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False

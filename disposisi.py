@@ -51,15 +51,17 @@ def train(
     Each head learns from the rows that have its label. Rows of any region help; --region says which region the
     bundle is for, and is the region of rows that name none.
 
+    \b
     Example: disposisi train data/samples/kab-tangerang.csv --region kab-tangerang --into var/bundles/mine
     """
     from data.rows import read_rows
     from data.writing import check_free
+    from model.bundle import MANIFEST
     from training.fitting import fit
     from training.recipe import find_recipe
 
     chosen = find_recipe(recipe)
-    check_free(into, replace=replace)
+    check_free(into, replacing=MANIFEST if replace else None)
     with _progress("Training") as progress:
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
@@ -93,6 +95,7 @@ def evaluate(
 ) -> None:
     """Measure a bundle on labelled rows, with 95 % intervals. Rows it was trained on are left out and counted.
 
+    \b
     Example: disposisi evaluate var/bundles/mine later.csv --region kab-tangerang
     """
     import json
@@ -121,22 +124,26 @@ def predict(
 ) -> None:
     """Score a file of complaints: sector, agency, area, outcome and urgency for each row.
 
+    \b
     Example: disposisi predict var/bundles/mine new.xlsx --region kab-tangerang --out answers.csv
     """
+    from data.errors import CannotWrite
     from data.region import load_region
     from data.rows import read_rows
     from data.writing import write_csv
     from model.batch import COLUMNS, score_rows
     from model.bundle import load_bundle
-    from model.routing import Router
+    from model.routing import Routers
 
-    router = Router(load_bundle(bundle), load_region(region))
+    if out.resolve() == rows.resolve():
+        raise CannotWrite(f"--out {out} is the file of rows itself. Choose another name for the answers.")
+    routers = Routers(load_bundle(bundle), load_region(region))
     with _progress("Predicting") as progress:
         progress("reading rows", 0.0)
         read = read_rows([rows], region, labels=False, skip_bad=skip_bad_rows)
         count = len(read.rows)
         answers = []
-        for number, answer in enumerate(score_rows(read.rows, router), 1):
+        for number, answer in enumerate(score_rows(read.rows, routers), 1):
             answers.append(answer)
             progress("scoring", number / count)
         write_csv(out, COLUMNS, answers)
@@ -159,6 +166,7 @@ def serve(
 ) -> None:
     """Answer complaints over HTTP, and show the moderators' desk at /antrean.
 
+    \b
     Example: disposisi serve --bundle var/bundles/mine --region kab-tangerang --port 8000
     """
     from serving.server import run
@@ -173,6 +181,7 @@ def export_rows(
 ) -> None:
     """Write the desk's reviewed cases as labelled rows, with where each label comes from. Secret ones stay out.
 
+    \b
     Example: disposisi rows export --out reviewed.csv
     """
     from data.writing import write_csv

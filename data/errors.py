@@ -6,6 +6,7 @@ DisposisiError
 ├── BadRegion        a region file that contradicts itself
 ├── BundleError      a bundle that is missing, of another format, incomplete or changed
 ├── OutputExists     an output that would overwrite something
+├── CannotWrite      an output that can't be written where it was asked for
 └── TooFewRows       rows that no head can be trained on
 """
 
@@ -70,6 +71,10 @@ class BundleError(DisposisiError):
 
 class OutputExists(DisposisiError):
     """An output path that already holds something."""
+
+
+class CannotWrite(DisposisiError):
+    """A place that can't be written to."""
 
 
 class TooFewRows(DisposisiError):

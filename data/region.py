@@ -6,6 +6,8 @@ import csv
 import re
 import tomllib
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -57,7 +59,7 @@ class Area:
     @property
     def full_name(self) -> str:
         """The name as people write it: "Kecamatan Curug"."""
-        return f"{KINDS[self.kind]} {self.name}"
+        return f"{KINDS.get(self.kind, self.kind)} {self.name}"
 
     @property
     def is_district(self) -> bool:
@@ -154,22 +156,25 @@ class Region:
         words = fold_name(name).split()
         return " ".join(word for word in words if word not in self.dropped_words)
 
-    @cached_property
-    def _names(self) -> dict[str, NamedAgency]:
+    def office_names(self, family: AreaFamily) -> dict[str, NamedAgency]:
+        """The names of a family's offices as they are compared, and what each means.
+
+        Villages that share a name can't be told apart by it: their sector is known, their office is not.
+        """
         names: dict[str, NamedAgency] = {}
-        for family in self.families:
-            # Villages that share a name can't be told apart by it: their sector is known, their area is not.
-            for area in self.areas:
-                if area.kind not in family.kinds:
-                    continue
-                office = self.area_agency(family, area)
-                for title in (KINDS[area.kind], *family.titles):
+        for area in self.areas:
+            if area.kind in family.kinds:
+                named = NamedAgency(self.area_agency(family, area).code, family.sector, area.name)
+                for title in (KINDS.get(area.kind, ""), *family.titles):
                     for spelling in (area.name, *area.aliases):
                         key = self.name_key(f"{title} {spelling}")
-                        named = NamedAgency(office.code, family.sector, area.name)
-                        known = names.setdefault(key, named)
-                        if known.agency != named.agency and spelling == area.name:
+                        if names.setdefault(key, named).agency != named.agency and spelling == area.name:
                             names[key] = NamedAgency(None, family.sector, area.name)
+        return names
+
+    @cached_property
+    def _names(self) -> dict[str, NamedAgency]:
+        names = {key: named for family in self.families for key, named in self.office_names(family).items()}
         for agency in self.agencies:
             for spelling in (agency.code, agency.name, *agency.aliases):
                 names[self.name_key(spelling)] = NamedAgency(agency.code, agency.label_sector)
@@ -200,43 +205,70 @@ def read_region(path: Path) -> Region:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         region = _build(table, _read_areas(path.with_suffix(".areas.csv")))
-    except (KeyError, ValueError, TypeError, OSError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OSError) as error:
         raise BadRegion(path.stem, [f"{type(error).__name__}: {error}"]) from error
-    if problems := region_problems(region):
-        raise BadRegion(region.code, problems)
+    problems = region_problems(region)
+    if region.code != path.stem:
+        problems.append(f"its code is {region.code!r}, but its file is named {path.stem!r}")
+    if problems:
+        raise BadRegion(path.stem, problems)
     return region
 
 
 def region_problems(region: Region) -> list[str]:
     """What a region has wrong: sectors without one office, names that mean two things, facts without source."""
-    problems = []
+    return [*_sector_problems(region), *_name_problems(region), *_source_problems(region), *_area_problems(region)]
+
+
+def _sector_problems(region: Region) -> list[str]:
+    answers = [(sector, agency.code) for agency in region.agencies for sector in agency.sectors]
+    answers += [(family.sector, family.sector) for family in region.families]
+    meant = [agency.label_sector for agency in region.agencies if agency.label_sector]
+    problems = [f"there is no sector {sector!r}" for sector in sorted({*dict(answers), *meant} - all_sectors().keys())]
     for sector in all_sectors():
-        offices = [agency.code for agency in region.agencies if sector in agency.sectors]
-        offices += [family.sector for family in region.families if family.sector == sector]
+        offices = [office for answered, office in answers if answered == sector]
         if len(offices) != 1:
             problems.append(f"sector {sector!r} must reach exactly one agency or area family, not {offices or 'none'}")
-    problems += _repeated_names(region)
-    sources = {source.id for source in region.sources}
-    named = {agency.source for agency in region.agencies} | {family.source for family in region.families}
-    problems += [f"source {source!r} is not listed under [[sources]]" for source in sorted(named - sources)]
-    for area in region.areas:
-        if area.kind not in KINDS:
-            problems.append(f"area {area.code!r} is of kind {area.kind!r}, not one of {', '.join(KINDS)}")
-        if not area.is_district and area.parent not in region.areas_by_code:
-            problems.append(f"area {area.code!r} lies in {area.parent!r}, which is not an area")
     return problems
 
 
-def _repeated_names(region: Region) -> list[str]:
-    problems = []
-    owner: dict[str, str] = {}
+def _name_problems(region: Region) -> list[str]:
+    problems = [f"two agencies have the code {code!r}" for code in _repeated(agency.code for agency in region.agencies)]
+    owner = {key: f"an office of {family.sector}" for family in region.families for key in region.office_names(family)}
     for agency in region.agencies:
-        for spelling in {region.name_key(s) for s in (agency.code, agency.name, *agency.aliases)}:
-            if not spelling:
+        for key in {region.name_key(spelling) for spelling in (agency.code, agency.name, *agency.aliases)}:
+            if not key:
                 problems.append(f"agency {agency.code!r} has a name made of dropped words only")
-            elif owner.setdefault(spelling, agency.code) != agency.code:
-                problems.append(f"the name {spelling!r} means both {owner[spelling]!r} and {agency.code!r}")
+            elif owner.setdefault(key, agency.code) != agency.code:
+                problems.append(f"the name {key!r} means both {owner[key]!r} and {agency.code!r}")
     return problems
+
+
+def _source_problems(region: Region) -> list[str]:
+    named = {agency.source for agency in region.agencies} | {family.source for family in region.families}
+    listed = {source.id for source in region.sources}
+    return [f"source {source!r} is not listed under [[sources]]" for source in sorted(named - listed)]
+
+
+def _area_problems(region: Region) -> list[str]:
+    problems = [f"two areas have the code {code!r}" for code in _repeated(area.code for area in region.areas)]
+    used = [(f"area family {family.sector!r}", kind) for family in region.families for kind in family.kinds]
+    used += [(f"area {area.code!r}", area.kind) for area in region.areas]
+    problems += [
+        f"{what} is of kind {kind!r}, not one of {', '.join(KINDS)}" for what, kind in used if kind not in KINDS
+    ]
+    for area in region.areas:
+        parent = region.areas_by_code.get(area.parent)
+        if not all(fold_name(name) for name in (area.name, *area.aliases)):
+            problems.append(f"area {area.code!r} has a name without letters")
+        if not area.is_district and (parent is None or not parent.is_district):
+            what = "a kecamatan" if parent else "an area"
+            problems.append(f"area {area.code!r} lies in {area.parent!r}, which is not {what}")
+    return problems
+
+
+def _repeated(codes: Iterable[str]) -> list[str]:
+    return sorted(code for code, count in Counter(codes).items() if count > 1)
 
 
 def _build(table: dict[str, Any], areas: tuple[Area, ...]) -> Region:
@@ -263,10 +295,6 @@ def _agency(
     aliases: list[str] | None = None,
     counts_as: str | None = None,
 ) -> Agency:
-    known = all_sectors()
-    for sector in [*sectors, *([counts_as] if counts_as else [])]:
-        if sector not in known:
-            raise UnknownName("sector", sector, known)
     label_sector = counts_as or (sectors[0] if sectors else None)
     return Agency(code, name, Jurisdiction(level), tuple(sectors), label_sector, tuple(aliases or ()), source, verified)
 

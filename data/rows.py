@@ -79,7 +79,8 @@ def read_rows(
         except BadRows as error:
             read.problems += error.problems
     added = _read_annotations(annotations, read) if annotations else {}
-    if read.problems and not (skip_bad and read.rows):
+    unreadable_files = any(problem.row == 0 for problem in read.problems)
+    if read.problems and (unreadable_files or not skip_bad or not read.rows):
         raise BadRows(read.problems)
     if added:
         read.rows = [_annotated(row, added.get(row.id)) for row in read.rows]
@@ -103,15 +104,22 @@ class _RowReader:
     labels: bool
     into: RowsRead
     ids: dict[str, str] = field(default_factory=dict)
+    files: int = 0
     unresolved: Counter[str] = field(default_factory=Counter)
 
     def read_file(self, path: Path) -> None:
         table = read_table(path, HEADER_NAMES)
         columns = _match_columns(table)
-        if "text" not in columns:
-            found = ", ".join(table.columns[:30]) or "none"
-            raise BadRows([Problem(table.file, 0, "", f"no text column among: {found}", TEXT_EXPECTED)])
+        if "text" not in columns and not (table.rows and all(row.problem for row in table.rows)):
+            # Without a known name the first row may be a citizen's words, so it isn't shown.
+            found = f"no text column among: {', '.join(table.columns[:30])}" if columns else "no header that is known"
+            raise BadRows([Problem(table.file, 0, "", found, TEXT_EXPECTED)])
+        self.files += 1
         for table_row in table.rows:
+            if table_row.problem:
+                self.into.problems.append(table_row.problem)
+                self.into.rejected.append(_rejected(table_row.problem, table_row))
+                continue
             cells = _Cells(table.file, table_row, columns)
             row = self._parse(cells)
             if cells.problems:
@@ -128,7 +136,7 @@ class _RowReader:
             )
 
     def _parse(self, cells: _Cells) -> LabelledRow:
-        region = cells.get("region") or self.region
+        region = cells.get("region").casefold() or self.region
         row = LabelledRow(
             id=self._row_id(cells),
             complaint=Complaint(
@@ -172,13 +180,17 @@ class _RowReader:
         return named or _NO_AGENCY
 
     def _row_id(self, cells: _Cells) -> str:
-        row_id = cells.get("id") or f"{Path(cells.file).stem}:{cells.row.number}"
+        row_id = cells.get("id") or self._made_id(cells)
         here = f"{cells.file}, row {cells.row.number}"
         if row_id in self.ids:
             cells.problem("id", f"an id of its own; {self.ids[row_id]} has it too")
         else:
             self.ids[row_id] = here
         return row_id
+
+    def _made_id(self, cells: _Cells) -> str:
+        made = f"{Path(cells.file).stem}:{cells.row.number}"
+        return f"{self.files}:{made}" if made in self.ids else made
 
 
 @dataclass
@@ -251,10 +263,11 @@ def _parse_sector(value: str) -> str:
 
 def _parse_urgency(value: str) -> int:
     name = value.upper()
-    return int(Urgency[name] if name in Urgency.__members__ else Urgency(int(value)))
+    return int(Urgency[name] if name in Urgency.__members__ else Urgency(int(value.removesuffix(".0"))))
 
 
 def _parse_complete(value: str) -> bool:
+    value = value.removesuffix(".0")
     if value not in ("0", "1"):
         raise ValueError(value)
     return value == "1"
@@ -278,6 +291,7 @@ def _read_annotations(path: Path, read: RowsRead) -> dict[str, LabelledRow]:
     added: dict[str, LabelledRow] = {}
     for table_row in table.rows:
         cells = _Cells(table.file, table_row, columns)
+        cells.problems += [table_row.problem] if table_row.problem else []
         row = LabelledRow(
             id=cells.get("id"),
             complaint=Complaint(""),

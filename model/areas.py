@@ -56,22 +56,48 @@ class AreaFinder:
                     best[mention.area.code] = mention
         return sorted(best.values(), key=lambda mention: -mention.strength)
 
-    def choose(self, mentions: list[Mention], sector: str) -> Area | None:
-        """The one area meant: the kecamatan for its office, the village for its office, else the most exact one named.
+    def candidates(self, mentions: list[Mention], sector: str) -> list[Area]:
+        """The areas that may be meant: kecamatan for their office, villages for theirs, else the most exact ones named.
 
-        None if no area is named, or several could be meant.
+        What the location field names goes before what the text names. One candidate is an answer, several are a doubt.
         """
-        districts = [mention for mention in mentions if mention.area.is_district]
-        named = [mention for mention in mentions if not mention.area.is_district]
-        # A kecamatan's own name is often a village's too: without a cue, "Curug" means the kecamatan.
-        names = {mention.area.name for mention in districts}
-        villages = _inside(districts, [m for m in named if m.announced or m.area.name not in names])
-        if sector == VILLAGE_OFFICE:
-            return _only(villages or _inside(districts, named))
+        located = [mention for mention in mentions if mention.in_location]
         if sector == DISTRICT_OFFICE:
-            parents = {v.area.parent: replace(v, area=self.region.areas_by_code[v.area.parent]) for v in villages}
-            return _only(districts or list(parents.values()))
-        return _only(villages) or _only(districts)
+            return self._districts(located) or self._districts(mentions)
+        if sector == VILLAGE_OFFICE:
+            return self._villages(located, mentions, bare=True) or self._villages(mentions, mentions, bare=True)
+        return (
+            self._villages(located, mentions)
+            or self._villages(mentions, mentions)
+            or self._districts(located)
+            or self._districts(mentions)
+        )
+
+    def choose(self, mentions: list[Mention], sector: str) -> Area | None:
+        """The one area meant; None if no area is named, or several could be meant."""
+        found = self.candidates(mentions, sector)
+        return found[0] if len(found) == 1 else None
+
+    def _districts(self, mentions: list[Mention]) -> list[Area]:
+        """The kecamatan named, or those in which the named villages lie."""
+        named = [mention for mention in mentions if mention.area.is_district]
+        if named:
+            return _strongest(named)
+        parents = {m.area.parent: replace(m, area=self.region.areas_by_code[m.area.parent]) for m in mentions}
+        return _strongest(list(parents.values()))
+
+    def _villages(self, mentions: list[Mention], context: list[Mention], *, bare: bool = False) -> list[Area]:
+        """The villages named; a kecamatan in the context tells villages of one name apart.
+
+        A kecamatan's own name is often a village's too: without a cue, "Curug" means the kecamatan, unless `bare` says
+        that a village must be meant and no other is named.
+        """
+        named = [mention for mention in mentions if not mention.area.is_district]
+        districts = {mention.area.name: mention.area.code for mention in context if mention.area.is_district}
+        plain = [mention for mention in named if mention.announced or mention.area.name not in districts]
+        chosen = plain or (named if bare else [])
+        inside = [mention for mention in chosen if mention.area.parent in districts.values()]
+        return _strongest(inside or chosen)
 
     def _mentions(self, text: str, *, in_location: bool) -> Iterator[Mention]:
         words = fold_name(text).split()
@@ -98,19 +124,10 @@ class AreaFinder:
         return [(name, area) for name, area in found if len(name) == longest]
 
 
-def _inside(districts: list[Mention], villages: list[Mention]) -> list[Mention]:
-    """The villages that lie in a named kecamatan, where any does: it tells villages of one name apart."""
-    codes = {mention.area.code for mention in districts}
-    return [mention for mention in villages if mention.area.parent in codes] or villages
-
-
-def _only(mentions: list[Mention]) -> Area | None:
-    """The strongest mention's area, unless others are as strong."""
-    if not mentions:
-        return None
-    strongest = max(mention.strength for mention in mentions)
-    areas = [mention.area for mention in mentions if mention.strength == strongest]
-    return areas[0] if len(areas) == 1 else None
+def _strongest(mentions: list[Mention]) -> list[Area]:
+    """The areas of the strongest mentions."""
+    strongest = max((mention.strength for mention in mentions), default=0)
+    return [mention.area for mention in mentions if mention.strength == strongest]
 
 
 def _joined(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from data.complaint import LabelledRow
-from model.routing import Router
+from model.routing import Routers
 
 COLUMNS = (
     "id",
@@ -21,10 +21,10 @@ COLUMNS = (
 )
 
 
-def score_rows(rows: Iterable[LabelledRow], router: Router) -> Iterator[dict[str, object]]:
+def score_rows(rows: Iterable[LabelledRow], routers: Routers) -> Iterator[dict[str, object]]:
     """The answers for each row under `COLUMNS`; cells that can't be told are empty."""
     for row in rows:
-        routed = router.route(row.complaint)
+        routed = routers.route(row.complaint)
         prediction, choice = routed.prediction, routed.disposition.choice
         urgency = prediction.urgency[0] if prediction.urgency else None
         yield {

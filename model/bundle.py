@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +34,9 @@ from model.text import PreparedText, prepare, spell_words, step_names
 FORMAT = 1
 SECTOR, URGENCY = "sector", "urgency"
 
-_MANIFEST, _VOCABULARY = "manifest.json", "vocabulary.json"
+MANIFEST = "manifest.json"
+_VOCABULARY = "vocabulary.json"
+_HEAD_NAME = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Bundle:
 
     def save(self, folder: Path, *, replace_old: bool = False) -> Bundle:
         """Write the bundle, whole or not at all, and give it back with its version. Raises `OutputExists`."""
-        with whole_folder(folder, replace=replace_old) as aside:
+        with whole_folder(folder, replacing=MANIFEST if replace_old else None) as aside:
             names = {
                 "words": self.vocabulary.words,
                 "chars": self.vocabulary.chars,
@@ -99,7 +102,7 @@ class Bundle:
                 "files": {file.name: _sha256(file) for file in sorted(aside.iterdir())},
                 **self.about,
             }
-            (aside / _MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+            (aside / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         return replace(self, version=_version(manifest))
 
 
@@ -112,9 +115,7 @@ def load_bundle(folder: Path) -> Bundle:
         idf = _read_array(folder, "idf", (len(vocabulary),), np.float64)
         heads = {name: _read_head(folder, name, entry, len(vocabulary)) for name, entry in manifest["heads"].items()}
         seen = _read_array(folder, "seen", (None,), np.uint64)
-        if SECTOR not in heads:
-            raise ValueError("it has no sector head")
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} contradicts itself: {error}. Train it again.") from error
     about = {key: value for key, value in manifest.items() if key not in ("format", "text_steps", "heads", "files")}
     return Bundle(vocabulary, idf, heads, seen, about, _version(manifest))
@@ -127,26 +128,54 @@ def fingerprint(text: PreparedText) -> int:
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
+    path = folder / MANIFEST
     way_out = "Train one with: disposisi train ROWS --region CODE --into BUNDLE"
     if not path.is_file():
-        raise BundleError(f"There is no bundle at {folder} ({_MANIFEST} is missing). {way_out}")
+        raise BundleError(f"There is no bundle at {folder} ({MANIFEST} is missing). {way_out}")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = manifest["format"]
-        missing = {"text_steps", "heads", "files"} - manifest.keys()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        manifest = dict(json.loads(path.read_text(encoding="utf-8")))
+        found, steps = manifest["format"], manifest["text_steps"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"The manifest of the bundle {folder} can't be read ({error}). {way_out}") from error
     if found != FORMAT:
         raise BundleError(f"The bundle {folder} has format {found!r}; this program reads format {FORMAT}. {way_out}")
-    if missing:
-        raise BundleError(f"The manifest of the bundle {folder} lacks {', '.join(sorted(missing))}. {way_out}")
-    if manifest["text_steps"] != step_names():
+    if steps != step_names():
         raise BundleError(
-            f"The bundle {folder} was trained with the text steps {manifest['text_steps']}; "
-            f"this program's are {step_names()}. {way_out}"
+            f"The bundle {folder} was trained with the text steps {steps}; this program's are {step_names()}. {way_out}"
         )
-    return dict(manifest)
+    if problems := _manifest_problems(manifest):
+        raise BundleError(f"The manifest of the bundle {folder} contradicts itself: {'; '.join(problems)}. {way_out}")
+    return manifest
+
+
+def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
+    """What heads and files say that can't be: what is read later can rely on the rest."""
+    heads, files = manifest.get("heads"), manifest.get("files")
+    if not isinstance(heads, dict) or not isinstance(files, dict):
+        return ["heads and files must be tables"]
+    needed = {_VOCABULARY, "idf.npy", "seen.npy"} | {
+        f"{head}.{part}.npy" for head in heads for part in ("weights", "bias")
+    }
+    problems = [f"no checksum for {name}" for name in sorted(needed - files.keys())]
+    problems += [f"a head is named {name!r}" for name in heads if not _HEAD_NAME.fullmatch(name)]
+    if SECTOR not in heads:
+        problems.append("there is no sector head")
+    for name, head in heads.items():
+        if not isinstance(head, dict):
+            problems.append(f"head {name} must be a table")
+            continue
+        labels, temperature, threshold = (head.get(key) for key in ("labels", "inverse_temperature", "threshold"))
+        if (
+            not isinstance(labels, list)
+            or not all(isinstance(x, str) for x in labels)
+            or len(set(labels)) != len(labels)
+        ):
+            problems.append(f"the labels of {name} must be different words")
+        if not isinstance(temperature, float) or not 0 < temperature < float("inf"):
+            problems.append(f"the inverse temperature of {name} must be a number above 0, not {temperature!r}")
+        if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
+            problems.append(f"the threshold of {name} must be a probability or null, not {threshold!r}")
+    return problems
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
@@ -183,7 +212,8 @@ def _read_head(folder: Path, name: str, entry: dict[str, Any], features: int) ->
 
 def _read_array(folder: Path, name: str, shape: tuple[int | None, ...], dtype: Any) -> NDArray[Any]:
     """One array, mapped into memory so that processes share it; ValueError if it isn't what the manifest promises."""
-    array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    # Not `np.load`, which would open archives and pickles too.
+    array = np.lib.format.open_memmap(folder / f"{name}.npy", mode="r")
     fits = len(array.shape) == len(shape) and all(
         want is None or want == got for want, got in zip(shape, array.shape, strict=True)
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from data.complaint import Complaint, Jurisdiction
-from data.region import Agency, Area, Region
+from data.region import Agency, Area, Region, known_regions, load_region
 from data.sectors import AREA_SECTORS
 from model.areas import AreaFinder, Mention
 from model.bundle import SECTOR, Bundle
@@ -89,13 +89,35 @@ class Router:
         return Routed(prediction, decide(prediction, mentions, self.finder, self.bundle.heads[SECTOR].threshold))
 
 
+class Routers:
+    """A bundle at work for every region; complaints of a region without a file are answered by the default one."""
+
+    def __init__(self, bundle: Bundle, default: Region) -> None:
+        self.bundle = bundle
+        self.default = default
+        self._routers = {default.code: Router(bundle, default)}
+
+    def of(self, code: str) -> Router:
+        """The router of a region."""
+        if code not in known_regions():
+            code = self.default.code
+        if code not in self._routers:
+            self._routers[code] = Router(self.bundle, load_region(code))
+        return self._routers[code]
+
+    def route(self, complaint: Complaint) -> Routed:
+        """Predict and decide in the complaint's own region."""
+        return self.of(complaint.region).route(complaint)
+
+
 def decide(prediction: Prediction, mentions: list[Mention], finder: AreaFinder, threshold: float | None) -> Disposition:
     """Route the likeliest sector in the finder's region; a person looks first if anything speaks against it."""
     choices = [
         _choose(ranked.label, ranked.probability, mentions, finder) for ranked in prediction.sectors[: ALTERNATIVES + 1]
     ]
     first = choices[0]
-    doubts = [*_doubts_of_model(prediction, threshold), *_doubts_of_place(first, mentions)]
+    several = len(finder.candidates(mentions, first.sector)) > 1
+    doubts = [*_doubts_of_model(prediction, threshold), *_doubts_of_place(first, several_areas=several)]
     return Disposition(
         choice=first,
         alternatives=tuple(choices[1:]),
@@ -120,9 +142,9 @@ def _doubts_of_model(prediction: Prediction, threshold: float | None) -> list[Re
     return [] if prediction.sector.probability >= threshold else [Reason.NOT_CONFIDENT]
 
 
-def _doubts_of_place(choice: Choice, mentions: list[Mention]) -> list[Reason]:
+def _doubts_of_place(choice: Choice, *, several_areas: bool) -> list[Reason]:
     if choice.agency is None:
-        return [Reason.AREA_AMBIGUOUS if mentions else Reason.AREA_UNKNOWN]
+        return [Reason.AREA_AMBIGUOUS if several_areas else Reason.AREA_UNKNOWN]
     if choice.sector not in AREA_SECTORS and choice.agency.level is not Jurisdiction.LOCAL:
         return [Reason.OTHER_GOVERNMENT]
     return []

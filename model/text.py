@@ -17,12 +17,20 @@ from model.stemming import stem
 
 TextStep = Callable[[str], str]
 
+# What stands between the digits of a number: blanks, hyphens of all kinds, brackets, and signs nobody sees.
+_GAP = r"[ \u00a0\u2009\u202f\u00ad\u200b-\u200f\u2060\ufeff\u2010-\u2015()-]"
 _MASKS = (
-    ("[URL]", re.compile(r"\b(?:https?://|www\.)\S{1,2000}", re.IGNORECASE)),
+    ("[URL]", re.compile(r"(?:https?://|www\.)\S{1,2000}", re.IGNORECASE)),
     ("[EMAIL]", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")),
-    ("[NIK]", re.compile(r"(?<!\d)\d{6}[ .-]?\d{6}[ .-]?\d{4}(?!\d)")),
-    ("[TELEPON]", re.compile(r"(?<!\d)(?:\+?62[ .-]?|0)8\d{1,3}(?:[ .-]?\d{3,4}){2,3}(?!\d)")),
+    (
+        "[NIK]",
+        re.compile(rf"(?<!\d)(?:\d{{6}}{_GAP}?\d{{6}}|\d{{4}}{_GAP}?\d{{4}}{_GAP}?\d{{4}}){_GAP}?\d{{4}}(?!\d)"),
+    ),
 )
+_PHONE = re.compile(
+    rf"(?<![\d.,])\(?(?:\+62{_GAP}{{0,2}}|62{_GAP}?|0)8\d{{1,12}}\)?(?:(?:{_GAP}{{1,3}}|\.)\d{{2,10}}){{0,5}}(?!\d)",
+)
+_PHONE_DIGITS = range(9, 15)
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
@@ -35,7 +43,11 @@ def mask_personal_data(text: str) -> str:
     """Put `[NIK]`, `[TELEPON]`, `[EMAIL]` and `[URL]` in place of what identifies a person."""
     for token, pattern in _MASKS:
         text = pattern.sub(token, text)
-    return text
+    return _PHONE.sub(_mask_phone, text)
+
+
+def _mask_phone(found: re.Match[str]) -> str:
+    return "[TELEPON]" if sum(map(str.isdigit, found[0])) in _PHONE_DIGITS else found[0]
 
 
 def fold(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -24,8 +24,11 @@ from serving.triage import Triage
 
 PAGE_SIZE = 50
 LONGEST_NOTE = 2_000
+DESK_PATHS = ("/antrean", "/kasus")
 _WORDS_SHOWN = 8
-_MARKED_FROM = 0.05
+_OPENING_SHOWN = 140
+# A word is listed, and marked in the text, from this share of the strongest word's contribution on.
+_LISTED_FROM, _MARKED_FROM = 0.05, 0.2
 _ZONE = ZoneInfo("Asia/Jakarta")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"]
 _STATUS = {Status.ROUTED: "Diteruskan otomatis", Status.WAITING: "Menunggu putusan", Status.DECIDED: "Sudah diputuskan"}
@@ -101,6 +104,16 @@ class ReviewView:
 
 
 @dataclass(frozen=True)
+class SentForm:
+    """What the form holds: the suggestion at first, what was sent when it comes back."""
+
+    choice: str
+    other: str
+    urgency: str
+    note: str
+
+
+@dataclass(frozen=True)
 class CasePage:
     """What `/kasus/{id}` shows. `problem` is what was wrong with a verdict that was just sent."""
 
@@ -122,12 +135,10 @@ class CasePage:
     words: list[WordView]
     alternatives: list[OptionView]
     others: list[OptionView]
-    suggested_urgency: int
     urgencies: list[UrgencyView]
     review: ReviewView | None
-    problem: str = ""
-    note: str = ""
-    chosen: str = ""
+    form: SentForm
+    problem: str
 
 
 @dataclass(frozen=True)
@@ -147,11 +158,12 @@ def desk_routes(triage: Triage) -> APIRouter:
         return RedirectResponse("/antrean")
 
     @routes.get("/antrean")
-    def queue(halaman: Annotated[int, Query(ge=1, le=1_000_000)] = 1, selesai: str = "") -> HTMLResponse:
-        found = triage.store.waiting(PAGE_SIZE + 1, (halaman - 1) * PAGE_SIZE)
+    def queue(halaman: str = "1", selesai: str = "") -> HTMLResponse:
+        number = int(halaman) if re.fullmatch(r"[1-9][0-9]{0,6}", halaman) else 1
+        found = triage.store.waiting(PAGE_SIZE + 1, (number - 1) * PAGE_SIZE)
         notice = f"Putusan untuk kasus {selesai[:8]} tersimpan." if re.fullmatch(r"[0-9a-f-]{36}", selesai) else ""
         lines = [_queue_line(case) for case in found[:PAGE_SIZE]]
-        page = QueuePage(lines, triage.store.count_waiting(), halaman, len(found) > PAGE_SIZE, notice)
+        page = QueuePage(lines, triage.store.count_waiting(), number, len(found) > PAGE_SIZE, notice)
         return _render("queue.html", page)
 
     @routes.get("/kasus/{case_id}")
@@ -176,11 +188,10 @@ def desk_routes(triage: Triage) -> APIRouter:
             found = triage.store.get(case_id)
         except NoSuchCase:
             return _no_such_case()
-        chosen = instansi_lain if pilihan == "lain" else pilihan
-        verdict, problem = _parse_verdict(load_region(found.complaint.region), chosen, urgensi, catatan)
+        sent = SentForm(pilihan, instansi_lain, urgensi, _plain_note(catatan))
+        verdict, problem = _parse_verdict(load_region(found.complaint.region), sent)
         if verdict is None:
-            page = case_page(found, problem=problem, note=catatan[:LONGEST_NOTE], chosen=chosen)
-            return _render("case.html", page, 422)
+            return _render("case.html", case_page(found, sent, problem), 422)
         try:
             triage.decide(case_id, verdict)
         except AlreadyDecided:
@@ -191,8 +202,8 @@ def desk_routes(triage: Triage) -> APIRouter:
     return routes
 
 
-def case_page(case: Case, *, problem: str = "", note: str = "", chosen: str = "") -> CasePage:
-    """The page of one case."""
+def case_page(case: Case, sent: SentForm | None = None, problem: str = "") -> CasePage:
+    """The page of one case; `sent` and `problem` are of a verdict that was refused."""
     region, answer = load_region(case.complaint.region), case.answer
     detail = answer.detail
     words = [(entry["word"], entry["contribution"]) for entry in detail["explanation"]["words"]]
@@ -225,16 +236,14 @@ def case_page(case: Case, *, problem: str = "", note: str = "", chosen: str = ""
         words=[
             WordView(word, contribution > 0, round(100 * abs(contribution) / strongest) if strongest else 0)
             for word, contribution in words[:_WORDS_SHOWN]
-            if abs(contribution) > _MARKED_FROM * strongest
+            if abs(contribution) > _LISTED_FROM * strongest
         ],
         alternatives=alternatives,
         others=_all_options(region),
-        suggested_urgency=1 if answer.urgency is None else answer.urgency,
         urgencies=[_urgency(level) for level in Urgency],
         review=_review(case, region),
+        form=sent or SentForm(suggestion.value if suggestion else "lain", "", str(answer.urgency), ""),
         problem=problem,
-        note=note,
-        chosen=chosen,
     )
 
 
@@ -247,25 +256,33 @@ def marked_pieces(text: str, deciding: set[str]) -> list[Piece]:
     return pieces
 
 
-def _parse_verdict(region: Region, chosen: str, urgency: str, note: str) -> tuple[Verdict | None, str]:
+def _parse_verdict(region: Region, sent: SentForm) -> tuple[Verdict | None, str]:
     """The verdict that a form holds, or what is wrong with it, all of it, in Indonesian."""
     problems = []
+    chosen = sent.other if sent.choice == "lain" else sent.choice
     agency, _, sector = chosen.rpartition("/")
     if chosen not in {option.value for option in _all_options(region)}:
         problems.append("Pilih instansi yang harus menjawab.")
-    if urgency not in {str(int(level)) for level in Urgency}:
+    if sent.urgency not in {str(int(level)) for level in Urgency}:
         problems.append("Pilih tingkat urgensi.")
-    if len(note) > LONGEST_NOTE:
-        problems.append(f"Catatan paling panjang {LONGEST_NOTE} huruf; yang dikirim {len(note)}.")
+    if len(sent.note) > LONGEST_NOTE:
+        problems.append(f"Catatan paling panjang {LONGEST_NOTE} huruf; yang dikirim {len(sent.note)}.")
     if problems:
         return None, " ".join(problems)
-    return Verdict(sector, agency, int(urgency), note.strip()), ""
+    return Verdict(sector, agency, int(sent.urgency), sent.note), ""
+
+
+def _plain_note(note: str) -> str:
+    """A note with one character a line end, as the browser counted it, and no control characters."""
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", note.replace("\r\n", "\n")).strip()
 
 
 def _all_options(region: Region) -> list[OptionView]:
     """Every sector with the agency that answers for it, then every area's office."""
     return [
-        _option(region, agency.code, sector) for agency in region.all_agencies.values() for sector in agency.sectors
+        _option(region, agency.code, sector)
+        for agency in region.all_agencies.values()
+        for sector in agency.sectors or ((agency.label_sector,) if agency.label_sector else ())
     ]
 
 
@@ -282,10 +299,10 @@ def _option(region: Region, agency: str, sector: str, probability: float | None 
 def _queue_line(case: Case) -> QueueLine:
     region, answer = load_region(case.complaint.region), case.answer
     office = region.all_agencies.get(answer.agency) if answer.agency else None
-    words = (case.complaint.title or case.complaint.text).split()
+    opening = " ".join((case.complaint.title or case.complaint.text).split())
     return QueueLine(
         id=case.id,
-        opening=" ".join(words[:18]) + (" …" if len(words) > 18 else ""),
+        opening=opening if len(opening) <= _OPENING_SHOWN else opening[:_OPENING_SHOWN] + " …",
         agency=office.name if office else "Wilayah belum diketahui",
         sector=find_sector(answer.sector).name,
         percent=_percent(answer.probability),
@@ -324,6 +341,14 @@ def _time(moment: datetime) -> str:
     """A time as people in western Indonesia read it: "24 Nov 2026 08.15 WIB"."""
     local = moment.astimezone(_ZONE)
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H.%M} WIB"
+
+
+def error_page(status: int) -> HTMLResponse:
+    """What a moderator sees of an error that no page foresaw."""
+    if status == 404:
+        return _no_such_case()
+    text = "Ada gangguan, jadi tidak ada yang disimpan. Coba lagi sebentar; bila tetap gagal, hubungi pengelola sistem."
+    return _render("message.html", MessagePage("Ada gangguan", text), status)
 
 
 def _no_such_case() -> HTMLResponse:

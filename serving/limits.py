@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.problems import problem
 
 LARGEST_BODY = 4 * 1024 * 1024
-
-
-LOOPBACK_NAMES = (b"127.0.0.1", b"localhost", b"[::1]")
 
 
 class LoopbackOnly:
@@ -23,8 +22,8 @@ class LoopbackOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-            if host.removesuffix(b":" + host.rpartition(b":")[2]) not in LOOPBACK_NAMES and host not in LOOPBACK_NAMES:
+            host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+            if not is_loopback(host.removeprefix("[").partition("]")[0] if "]" in host else host.partition(":")[0]):
                 refusal = problem(400, "This service answers only to 127.0.0.1, localhost or [::1].")
                 await refusal(scope, receive, send)
                 return
@@ -64,3 +63,11 @@ class BodyLimit:
             return messages.pop(0) if messages else await receive()
 
         await self._app(scope, replay, send)
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host's name or address (without brackets or port) is this machine's own."""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from data.errors import UnknownName
+from serving.desk import DESK_PATHS, error_page
 from serving.store import AlreadyDecided, NoSuchCase
 
 MEDIA_TYPE = "application/problem+json"
-# Fields that hold a citizen's words: an error names them but never repeats them.
-_CITIZENS_WORDS = {"text", "title", "location", "catatan"}
+# Fields whose value an error may repeat. Any other may hold a citizen's words, an unknown one too.
+_SHOWN = {"region", "received_at", "confidentiality", "explain"}
 _VALUE_SHOWN = 60
 
 STATUS_OF: dict[type[Exception], HTTPStatus] = {
@@ -40,10 +40,12 @@ def problem(
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Answer every error as a problem document."""
+    """Answer every error as a problem document; the desk's pages answer with a page."""
 
-    async def known(_request: Request, error: Exception) -> JSONResponse:
+    async def known(request: Request, error: Exception) -> Response:
         status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+        if request.url.path.startswith(DESK_PATHS):
+            return error_page(status)
         if isinstance(error, SQLAlchemyError):
             return problem(status, "The database can't be reached. Nothing was kept; send it again later.",
                            headers={"Retry-After": "5"})  # fmt: skip
@@ -51,17 +53,23 @@ def handle_problems(app: FastAPI) -> None:
 
     async def invalid(_request: Request, error: Exception) -> JSONResponse:
         details = error.errors() if isinstance(error, RequestValidationError) else []
+        if any(item["type"] == "json_invalid" for item in details):
+            return problem(400, "The body can't be read as JSON. Nothing was kept; send one JSON object.")
         errors = [_field_problem(item) for item in details]
         count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''}"
         return problem(422, f"The request has {count}; nothing was kept. Mend what `errors` names.", errors)
 
-    async def http(_request: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
+        if request.url.path.startswith(DESK_PATHS):
+            return error_page(status)
         detail = error.detail if isinstance(error, HTTPException) else ""
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
         return problem(status, detail, headers=headers)
 
-    async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+    async def unforeseen(request: Request, _error: Exception) -> Response:
+        if request.url.path.startswith(DESK_PATHS):
+            return error_page(500)
         return problem(500, "Something went wrong here. Nothing was kept; tell the operator the time of this request.")
 
     for kind in STATUS_OF:
@@ -72,21 +80,30 @@ def handle_problems(app: FastAPI) -> None:
 
 
 def _field_problem(item: dict[str, Any]) -> dict[str, Any]:
-    """One pydantic error in our words: the field, what was expected and, unless it is a citizen's words, the value."""
+    """One pydantic error in our words: the field, what was expected and, where that is safe, the value."""
     path = [str(part) for part in item["loc"] if part != "body"]
-    expected = re.sub(r"^Value error, ", "", str(item["msg"]))
-    if item["type"] == "extra_forbidden":
-        expected = "no such field: leave it out"
-    entry: dict[str, Any] = {"field": ".".join(path) or "body", "expected": expected}
+    entry: dict[str, Any] = {"field": _short(".".join(path)) or "body", "expected": _expected(item)}
     value = item.get("input")
-    if item["type"] not in ("missing", "json_invalid") and not _CITIZENS_WORDS & set(path) and not _is_nested(value):
-        shown = str(value)
-        entry["value"] = shown if len(shown) <= _VALUE_SHOWN else shown[:_VALUE_SHOWN] + "..."
+    if path and path[-1] in _SHOWN and isinstance(value, str | int | float | None) and item["type"] != "missing":
+        entry["value"] = _short(str(value))
     return entry
 
 
-def _is_nested(value: object) -> bool:
-    return isinstance(value, dict | list | bytes)
+def _expected(item: dict[str, Any]) -> str:
+    limits, kind = item.get("ctx", {}), item["type"]
+    if kind == "extra_forbidden":
+        return "no such field: leave it out"
+    if kind in ("too_long", "string_too_long") and isinstance(item.get("input"), str):
+        return f"at most {limits['max_length']} characters; this has {len(item['input'])}"
+    if kind in ("too_short", "string_too_short") and isinstance(item.get("input"), str):
+        return f"at least {limits['min_length']} character"
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _short(text: str) -> str:
+    """Cut to what an error may repeat, with halves of characters, which no answer can hold, put as "?"."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return whole if len(whole) <= _VALUE_SHOWN else whole[:_VALUE_SHOWN] + "..."
 
 
 def _title(status: int) -> str:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from data.complaint import Complaint, Confidentiality, Jurisdiction, Urgency
@@ -41,6 +41,18 @@ def _is_not_blank(value: str) -> str:
 def _is_region(value: str) -> str:
     if value and value not in known_regions():
         raise ValueError(f"a known region: {', '.join(known_regions())}")
+    return value
+
+
+def _is_written_time(value: object) -> object:
+    if value is not None and not isinstance(value, str):
+        raise ValueError("a time such as 2026-11-24T08:15:00+07:00")
+    return value
+
+
+def _is_of_our_time(value: datetime | None) -> datetime | None:
+    if value is not None and not 2000 <= value.year < 2100:
+        raise ValueError("a time between the years 2000 and 2099")
     return value
 
 
@@ -85,11 +97,14 @@ class NewComplaint(ComplaintText):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    received_at: Annotated[AwareDatetime | None, Field(description="When the citizen sent it, with its time zone.")] = (
-        None
-    )
+    received_at: Annotated[
+        AwareDatetime | None,
+        Field(strict=False, description="When the citizen sent it, with its time zone."),
+        BeforeValidator(_is_written_time),
+        AfterValidator(_is_of_our_time),
+    ] = None
     channel: Annotated[CitizensText, Field(max_length=64)] = ""
-    confidentiality: Confidentiality = Confidentiality.TERBUKA
+    confidentiality: Annotated[Confidentiality, Field(strict=False)] = Confidentiality.TERBUKA
 
     def to_intake(self) -> Intake:
         return Intake(self.to_complaint(), self.received_at, self.channel, self.confidentiality)

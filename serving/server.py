@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
+import signal
 import socket
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from data.errors import DisposisiError
 from data.region import load_region
 from model.bundle import load_bundle
 from serving.app import create_app
+from serving.limits import is_loopback
 from serving.store import open_store
 from serving.triage import Triage
 
@@ -26,13 +27,16 @@ def run(bundle: Path, region: str | None, database: str, host: str, port: int) -
     app = create_app(Triage(loaded, code, store))
     # What is loaded now stays; without this the garbage collector would walk it again and again.
     gc.freeze()
-    address = f"http://{'localhost' if host == 'localhost' else host}:{listener.getsockname()[1]}"
-    print(f"Bundle {loaded.version} for {code}; database {database}.")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    print(f"Bundle {loaded.version} for {code}; database {store.name}.")
     print("No keys or sign-in yet, so only this machine can reach it.")
     print(f"Moderators' desk: {address}/antrean   API description: {address}/openapi.json")
     print(f"Listening on {address}", flush=True)
     # Access lines would only repeat what the proxy in front logs; errors are still told.
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+    # Uvicorn ends the requests under way, then raises the signal again: being asked to stop is no error.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
@@ -42,11 +46,7 @@ def run(bundle: Path, region: str | None, database: str, host: str, port: int) -
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens on a loopback address."""
     address = "127.0.0.1" if host == "localhost" else host
-    try:
-        loopback = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(address):
         raise DisposisiError(
             f"--host {host} is not a loopback address such as 127.0.0.1. Until keys and sign-in exist the service "
             "answers this machine only."

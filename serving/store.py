@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alembic.util.exc import CommandError
 from sqlalchemy import (
     JSON,
     Column,
@@ -31,7 +32,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from data.complaint import Complaint, Confidentiality
 from data.errors import DisposisiError
@@ -45,6 +46,10 @@ class AlreadyDecided(DisposisiError):
 
 class NoSuchCase(DisposisiError):
     """An id that no case has."""
+
+
+class CannotOpen(DisposisiError):
+    """A database that can't be opened or brought up to date."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -118,7 +123,8 @@ _REVIEW_COLUMNS = [column.label(f"review_{column.name}") for column in reviews.c
 class Store:
     """Cases on disk. Each method is one transaction: what it returned from is kept, what it raised in never was."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.name = name
         self._engine = engine
         self._reader = engine.execution_options(only_reads=True)
 
@@ -142,7 +148,7 @@ class Store:
         query = (
             _whole_cases()
             .where(cases.c.status == Status.WAITING)
-            .order_by(func.coalesce(answers.c.urgency, 1).desc(), answers.c.probability, cases.c.created_at)
+            .order_by(func.coalesce(answers.c.urgency, 1).desc(), answers.c.probability, cases.c.created_at, cases.c.id)
             .limit(limit)
             .offset(offset)
         )
@@ -195,21 +201,29 @@ class Store:
 
 
 def open_store(database: str, *, must_exist: bool = False) -> Store:
-    """Open a database by file name or SQLAlchemy URL, and bring its tables up to date."""
+    """Open a database by file name or SQLAlchemy URL, and bring its tables up to date.
+
+    Raises `CannotOpen`, which never repeats a URL's password.
+    """
     try:
         url = make_url(database if "://" in database else f"sqlite:///{database}")
-    except ArgumentError as error:
-        raise DisposisiError(f"{database!r} is neither a file name nor a database URL ({error}).") from None
-    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-        path = Path(url.database)
-        if must_exist and not path.is_file():
-            raise DisposisiError(f"There is no database at {path}. Start one with: disposisi serve --database {path}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        _set_up_sqlite(engine)
-    migrate(engine)
-    return Store(engine)
+    except (ArgumentError, ValueError):
+        raise CannotOpen("--database is neither a file name nor a database URL such as sqlite:///cases.db.") from None
+    name = url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    try:
+        if url.get_backend_name() == "sqlite" and url.database:
+            path = Path(url.database)
+            if must_exist and not path.is_file():
+                raise CannotOpen(f"There is no database at {path}. Start one with: disposisi serve --database {path}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url)
+        if engine.dialect.name == "sqlite":
+            _set_up_sqlite(engine)
+        migrate(engine)
+    except (SQLAlchemyError, ModuleNotFoundError, OSError, CommandError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise CannotOpen(f"Can't open the database {name}: {reason}.") from None
+    return Store(engine, name)
 
 
 def _set_up_sqlite(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from data.complaint import Complaint, Confidentiality
 from data.region import load_region
 from model.bundle import Bundle
 from model.prediction import Explanation
-from model.routing import Choice, Disposition, Outcome, Routed, Router
+from model.routing import Choice, Disposition, Outcome, Routed, Routers
 from model.text import mask_personal_data
 from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
 from serving.store import Store
@@ -45,11 +45,11 @@ class Triage:
         self.region = region
         self.store = store
         self._clock = clock
-        self._routers = {region: Router(bundle, load_region(region))}
+        self._routers = Routers(bundle, load_region(region))
 
     def route(self, complaint: Complaint) -> Routed:
-        """Predict and decide, keeping nothing. `UnknownName` for a region without a file."""
-        return self._router(complaint.region or self.region).route(complaint)
+        """Predict and decide, keeping nothing."""
+        return self._routers.route(complaint)
 
     def explain(self, complaint: Complaint, sector: str) -> Explanation:
         """The words that spoke for and against a sector."""
@@ -66,7 +66,7 @@ class Triage:
             complaint=complaint,
             channel=intake.channel,
             confidentiality=intake.confidentiality,
-            received_at=intake.received_at or created_at,
+            received_at=(intake.received_at or created_at).astimezone(UTC),
             created_at=created_at,
             answer=self._answer(complaint, routed),
         )
@@ -82,11 +82,6 @@ class Triage:
         review = Review(verdict, source, self._clock())
         self.store.decide(case_id, review)
         return review
-
-    def _router(self, region: str) -> Router:
-        if region not in self._routers:
-            self._routers[region] = Router(self.bundle, load_region(region))
-        return self._routers[region]
 
     def _answer(self, complaint: Complaint, routed: Routed) -> Answer:
         choice, prediction = routed.disposition.choice, routed.prediction

@@ -52,7 +52,9 @@ def choose_threshold(
         return None
     chosen = None
     for count in np.unique(np.linspace(_FEWEST_ROWS, len(right), _STEPS).astype(int)):
-        if lower_bound(int(hits[count - 1]), int(count), certainty) < target:
+        # Rows of equal confidence pass the threshold together.
+        count = int(np.searchsorted(-confidence, -confidence[count - 1], side="right"))
+        if lower_bound(int(hits[count - 1]), count, certainty) < target:
             break
         chosen = float(confidence[count - 1])
     return chosen

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.complaint import LabelledRow
+from data.complaint import LabelledRow, Urgency
 from data.errors import TooFewRows
 from data.progress import Progress, silent
 from data.region import Area, Region, fold_name
@@ -17,7 +17,7 @@ from data.sectors import AREA_SECTORS, VILLAGE_OFFICE
 from model.bundle import Bundle
 from model.features import Floats
 from model.prediction import Prediction
-from model.routing import Disposition, Outcome, Router
+from model.routing import Disposition, Outcome, Routers
 from model.text import prepare
 from training.splitting import Ints, near_copy_groups
 
@@ -113,15 +113,20 @@ def evaluate(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progre
 
     Raises `TooFewRows` if none is left.
     """
+    if not rows:
+        raise TooFewRows("There are no rows to evaluate on.")
     unseen = [row for row in rows if not bundle.has_seen(row.complaint)]
     if not unseen:
         raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
     progress("scores", 0.1)
     groups = near_copy_groups([prepare(row.complaint) for row in unseen])
-    router = Router(bundle, region)
-    routed = [router.route(row.complaint) for row in unseen]
+    routers = Routers(bundle, region)
+    routed = [routers.route(row.complaint) for row in unseen]
     progress("intervals", 0.9)
-    areas = [router.finder.choose(router.finder.find(row.complaint), row.sector or "") for row in unseen]
+    finders = [routers.of(row.complaint.region).finder for row in unseen]
+    areas = [
+        finder.choose(finder.find(row.complaint), row.sector or "") for row, finder in zip(unseen, finders, strict=True)
+    ]
     measures = _Measures(unseen, [r.prediction for r in routed], [r.disposition for r in routed], areas, groups)
     return Evaluation(
         bundle=bundle.version,
@@ -186,7 +191,7 @@ class _Measures:
         return {
             "urgency_accuracy": mean_figure(right, groups),
             "urgency_macro_f1": _label_figure(labels, found, groups, macro_f1),
-            "urgency_kappa": _label_figure(labels, found, groups, quadratic_kappa),
+            "urgency_kappa": _label_figure(labels, found, groups, quadratic_kappa, [str(int(u)) for u in Urgency]),
         }
 
 
@@ -226,12 +231,16 @@ def mean_figure(values: Floats, groups: Ints) -> Figure | None:
 
 
 def _label_figure(
-    labels: Sequence[str], found: Sequence[str], groups: Ints, score: Callable[[Floats], float]
+    labels: Sequence[str],
+    found: Sequence[str],
+    groups: Ints,
+    score: Callable[[Floats], float],
+    scale: Sequence[str] = (),
 ) -> Figure | None:
-    """A score of the confusion matrix with its interval."""
+    """A score of the confusion matrix with its interval; `scale` lists labels that are steps, also those unused."""
     if not labels:
         return None
-    names = sorted({*labels, *found})
+    names = list(scale) or sorted({*labels, *found})
     code = {name: number for number, name in enumerate(names)}
     cells = np.array([code[a] * len(names) + code[b] for a, b in zip(labels, found, strict=True)])
     _, inverse = np.unique(groups, return_inverse=True)

@@ -40,6 +40,7 @@ FEWEST_ROWS = 20
 FEWEST_ROWS_FOR_OWN_THRESHOLD = 200
 _SEED = 20180901
 _JOBS = 2
+_ROWS_WORTH_PROCESSES = 5_000
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,10 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     groups = near_copy_groups(texts)
     union = make_features(recipe)
     progress("features", 0.1)
-    features = union.fit_transform(texts).tocsr()
+    try:
+        features = union.fit_transform(texts).tocsr()
+    except ValueError as error:
+        raise TooFewRows(f"The {len(rows)} labelled rows share no words to learn from ({error}).") from None
     pipelines: dict[str, Pipeline] = {}
     heads: dict[str, Head] = {}
     metrics: dict[str, dict[str, object]] = {}
@@ -166,8 +170,9 @@ def fit_head(features: csr_matrix, names: NDArray[Any], groups: Ints, recipe: Re
     labels = labels.astype(np.int64)
     folds = assign_folds(groups, recipe.folds, _SEED)
     masks = [np.ones(len(names), dtype=np.bool_)] + [folds != fold for fold in np.unique(folds)]
-    # Threads, since liblinear lets go of the interpreter's lock: the features are shared, not copied.
-    fits = Parallel(n_jobs=_JOBS, prefer="threads")(
+    # Processes, not threads: liblinear draws from one random generator a process, so threads would change each other's
+    # fits. Few rows are fitted sooner than processes start.
+    fits = Parallel(n_jobs=_JOBS if len(names) >= _ROWS_WORTH_PROCESSES else 1)(
         delayed(_fit_svc)(features[mask], labels[mask], recipe) for mask in masks
     )
     scores = np.zeros((len(names), len(classes)))

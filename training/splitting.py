@@ -23,16 +23,9 @@ _TOO_COMMON = 400
 
 def near_copy_groups(texts: Sequence[PreparedText]) -> Ints:
     """A group number for each text (n,); texts that share half of their three-word runs (Jaccard) are in one group."""
-    # Padding gives texts of one or two words runs of their own.
-    padded = [f"__ __ {text.words}" for text in texts]
-    hashing = HashingVectorizer(
-        token_pattern=r"\w+",  # noqa: S106
-        ngram_range=(SHINGLE_WORDS, SHINGLE_WORDS),
-        norm=None,
-        binary=True,
-        alternate_sign=False,
-    )
-    runs = hashing.transform(padded).tocsc()
+    different, which = np.unique(np.array([text.words for text in texts], dtype=object), return_inverse=True)
+    hashing = HashingVectorizer(analyzer=_runs, norm=None, binary=True, alternate_sign=False)
+    runs = hashing.transform(different).tocsc()
     sizes = np.asarray(runs.sum(axis=1)).ravel()
     # Greetings shared by hundreds of texts make no near-copies, but would make the product below large.
     rare = runs[:, np.diff(runs.indptr) <= _TOO_COMMON].tocsr()
@@ -42,9 +35,16 @@ def near_copy_groups(texts: Sequence[PreparedText]) -> Ints:
     left, right, common = shared.row[upper], shared.col[upper], shared.data[upper]
     common = common + np.minimum(frequent[left], frequent[right])
     alike = common >= ALIKE_FROM * (sizes[left] + sizes[right] - common)
-    pairs = coo_matrix((np.ones(int(alike.sum())), (left[alike], right[alike])), shape=(len(texts), len(texts)))
-    groups: Ints = connected_components(pairs, directed=False)[1].astype(np.int64)
+    shape = (len(different), len(different))
+    pairs = coo_matrix((np.ones(int(alike.sum())), (left[alike], right[alike])), shape=shape)
+    groups: Ints = connected_components(pairs, directed=False)[1].astype(np.int64)[which]
     return groups
+
+
+def _runs(text: str) -> list[str]:
+    """A text's runs of three words, padded in front so that a text of one or two words has some too."""
+    words = ["", "", *text.split()]
+    return [" ".join(words[i : i + SHINGLE_WORDS]) for i in range(len(words) - SHINGLE_WORDS + 1)]
 
 
 def assign_folds(groups: Ints, folds: int, seed: int) -> Ints:

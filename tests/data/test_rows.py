@@ -253,6 +253,12 @@ def test_odd_line_separators_inside_a_cell_do_not_break_its_row(suffix: str, sep
     ]
 
 
+def test_odd_line_separators_survive_in_a_workbook(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "rows.xlsx", [{"id": "1", "text": "jalan\u2028rusak\x85parah"}])
+    [row] = rows_of(path)
+    assert row.complaint.text == "jalan\u2028rusak\x85parah"
+
+
 def test_odd_line_separators_survive_in_a_jsonl_file_that_holds_them_unescaped(tmp_path: Path) -> None:
     line = json.dumps({"id": "1", "text": "jalan\u2028rusak\x85parah"}, ensure_ascii=False)
     [row] = rows_of(write_text(tmp_path / "rows.jsonl", line + "\n"))
@@ -471,7 +477,7 @@ def test_rows_of_a_region_without_a_file_are_read_with_a_note(tmp_path: Path) ->
 
 def test_the_region_asked_for_must_have_a_file(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "r.csv", [{"id": "1", "text": "got"}])
-    with pytest.raises(UnknownName, match="No region 'kab-lain'. Known: .*kab-tangerang"):
+    with pytest.raises(UnknownName, match=r"No region 'kab-lain'\. Known: .*kab-tangerang"):
         read_rows([path], "kab-lain")
 
 
@@ -852,13 +858,13 @@ def test_a_file_of_bad_rows_alone_is_refused_also_when_they_may_be_left_out(tmp_
 def test_a_file_that_is_missing_is_refused_also_when_bad_rows_may_be_left_out(tmp_path: Path) -> None:
     # --skip-bad-rows is about rows: a mistyped file name must not shrink the training without a word.
     good = write_csv(tmp_path / "r.csv", [{"id": "1", "text": "got"}])
-    with pytest.raises(BadRows, match="missing.csv"):
+    with pytest.raises(BadRows, match=r"missing\.csv"):
         read_rows([good, tmp_path / "missing.csv"], TANGERANG, skip_bad=True)
 
 
 def test_annotations_that_are_missing_are_refused_also_when_bad_rows_may_be_left_out(tmp_path: Path) -> None:
     good = write_csv(tmp_path / "r.csv", [{"id": "1", "text": "got"}])
-    with pytest.raises(BadRows, match="missing.csv"):
+    with pytest.raises(BadRows, match=r"missing\.csv"):
         read_rows([good], TANGERANG, annotations=tmp_path / "missing.csv", skip_bad=True)
 
 

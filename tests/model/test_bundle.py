@@ -122,7 +122,9 @@ def test_the_samples_get_scikit_learns_probabilities(training: Training, sample_
     assert_same_as_scikit_learn(training, [row.complaint for row in sample_rows[:1_000]])
 
 
-@pytest.mark.parametrize("text", ["", "a", "\ud800", "😀", "الشارع", "qwxz " * 3, "jalan " * 5_000, "😀 jalan"], ids=ascii)
+@pytest.mark.parametrize(
+    "text", ["", "a", "\ud800", "😀", "الشارع", "qwxz " * 3, "jalan " * 5_000, "😀 jalan"], ids=ascii
+)
 def test_odd_complaints_get_scikit_learns_probabilities(training: Training, text: str) -> None:
     assert_same_as_scikit_learn(training, [Complaint(text), Complaint(text, title="lampu", region="kab-tangerang")])
 
@@ -507,9 +509,7 @@ def test_a_bundle_that_contradicts_itself_is_refused(copy: Path, change: Change)
     manifest = read_manifest(copy)
     change(copy, manifest)
     if isinstance(manifest["files"], dict):
-        manifest["files"] = {
-            name: hashlib.sha256((copy / name).read_bytes()).hexdigest() for name in manifest["files"]
-        }
+        manifest["files"] = {name: hashlib.sha256((copy / name).read_bytes()).hexdigest() for name in manifest["files"]}
     write_manifest(copy, manifest)
     refusal(copy)
 

@@ -18,7 +18,24 @@ from training.recipe import find_recipe
 COMPLAINTS = st.builds(
     Complaint,
     st.lists(
-        st.sampled_from("jalan rusak lampu mati air mati-mati jalan2 a x 2023 rt02 qqqq obat puskesmas".split())
+        st.sampled_from(
+            [
+                "jalan",
+                "rusak",
+                "lampu",
+                "mati",
+                "air",
+                "mati-mati",
+                "jalan2",
+                "a",
+                "x",
+                "2023",
+                "rt02",
+                "qqqq",
+                "obat",
+                "puskesmas",
+            ]
+        )
         | st.text("abcdefgh1 ", max_size=6),
         max_size=20,
     ).map(" ".join),

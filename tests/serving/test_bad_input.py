@@ -261,7 +261,8 @@ def test_a_body_of_just_the_limit_is_read(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["contoh.example", "127.0.0.1.contoh.example", "localhost.contoh.example:80", "127.0.0.1@contoh.example", ""]
+    "host",
+    ["contoh.example", "127.0.0.1.contoh.example", "localhost.contoh.example:80", "127.0.0.1@contoh.example", ""],
 )
 def test_a_request_to_another_name_is_refused(server: Server, host: str) -> None:
     problem_in(httpx.get(server.url + "/antrean", headers={"host": host}), 400)

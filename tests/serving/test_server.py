@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -107,12 +108,8 @@ def test_a_database_that_is_none_stops_the_start(bundle_folder: Path, database: 
 def test_the_address_it_prints_is_one_that_answers(bundle_folder: Path, database: Path, host: str) -> None:
     if host == "::1" and not _has_ipv6():
         pytest.skip("this machine has no IPv6 loopback")
-    try:
-        with Server(bundle_folder, database, "--host", host) as server:
-            assert httpx.get(f"{server.url}/livez").json() == {"status": "ok"}
-    except AssertionError as error:
-        # A loopback address that the service doesn't answer to must be refused at the start.
-        assert "Error: " in str(error)
+    with Server(bundle_folder, database, "--host", host) as server:
+        assert httpx.get(f"{server.url}/livez").json() == {"status": "ok"}
 
 
 def test_it_starts_for_another_region_than_the_bundles(bundle_folder: Path, database: Path) -> None:
@@ -149,14 +146,17 @@ def test_a_request_under_way_is_answered_before_the_end(bundle_folder: Path, dat
 
 def test_no_acknowledged_case_is_lost_when_the_process_is_killed(bundle_folder: Path, database: Path) -> None:
     acknowledged: dict[str, str] = {}
+    last: list[str] = []
     for turn in range(20):
         with Server(bundle_folder, database) as server, httpx.Client(base_url=server.url) as client:
-            _assert_all_there(client, acknowledged)
+            assert [client.get(f"/v1/cases/{case_id}").status_code for case_id in last] == [200] * len(last)
+            last = []
             for post in range(3):
                 text = f"lampu jalan mati di gang {turn}-{post}"
                 created = client.post("/v1/complaints", json={"text": text})
                 assert created.status_code == 201
-                acknowledged[created.json()["id"]] = text
+                last.append(created.json()["id"])
+                acknowledged[last[-1]] = text
             assert server.end(signal.SIGKILL) == -signal.SIGKILL
     with closing(open_store(str(database))) as store:
         assert store.count_waiting() == len(acknowledged) == 60
@@ -202,7 +202,7 @@ def test_the_serving_process_never_loads_scikit_learn(server: Server) -> None:
     assert httpx.get(f"{server.url}/antrean").status_code == 200
     loaded = set(_loaded_libraries(maps))
     assert any("numpy" in path for path in loaded)
-    assert [path for path in loaded if "sklearn" in path or "scipy" in path] == []
+    assert [path for path in loaded if re.search(r"/(sklearn|scipy|scikit_learn\.libs|scipy\.libs)/", path)] == []
 
 
 def _loaded_libraries(maps: Path) -> Iterator[str]:
@@ -210,11 +210,6 @@ def _loaded_libraries(maps: Path) -> Iterator[str]:
         path = line.rpartition(" ")[2]
         if path.endswith(".so") or ".so." in path:
             yield path
-
-
-def _assert_all_there(client: httpx.Client, acknowledged: dict[str, str]) -> None:
-    for case_id, text in acknowledged.items():
-        assert client.get(f"/v1/cases/{case_id}").json()["text"] == text
 
 
 def _has_ipv6() -> bool:

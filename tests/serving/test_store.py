@@ -37,7 +37,9 @@ ANSWER = Answer(
 CASE = Case(
     id="kasus-1",
     status=Status.WAITING,
-    complaint=Complaint("Sampah menumpuk 😡\r\n\tdi \u202etepi\u202c kali; -- 'x'", "Sampah", "Desa Curug", "kab-tangerang"),
+    complaint=Complaint(
+        "Sampah menumpuk 😡\r\n\tdi \u202etepi\u202c kali; -- 'x'", "Sampah", "Desa Curug", "kab-tangerang"
+    ),
     channel="WhatsApp",
     confidentiality=Confidentiality.ANONIM,
     received_at=NOON,
@@ -216,7 +218,9 @@ def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"This is a letter to the regent, not a database.\n" * 100, b"SQLite format 3\0" * 9])
+@pytest.mark.parametrize(
+    "content", [b"This is a letter to the regent, not a database.\n" * 100, b"SQLite format 3\0" * 9]
+)
 def test_a_file_that_is_not_a_database_is_refused_and_left_alone(database: Path, content: bytes) -> None:
     database.write_bytes(content)
     with pytest.raises(DisposisiError, match=r"cases\.db"):

@@ -1,0 +1,219 @@
+"""The circle: complaints of an unknown kind are corrected in a browser, exported and trained on, and then known."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from data.complaint import Complaint
+from data.region import load_region
+from data.sectors import find_sector
+from model.bundle import load_bundle
+from tests.serving.processes import Server, run_disposisi
+
+pytestmark = pytest.mark.browser
+
+REGION = "kab-tangerang"
+SAMPLES = "data/samples/kab-tangerang.csv"
+# Kite strings coated with ground glass: a matter of public order, of which the sample corpus knows next to nothing.
+AGENCY, SECTOR = "satpolpp", "public-order"
+GLASS_STRINGS = [
+    "Ada benang gelasan melintang di jalan raya, leher pengendara motor tersayat",
+    "Tiap sore orang dewasa adu gelasan di atas jembatan, benangnya jatuh ke jalan",
+    "Benang gelasan putus menyangkut di kabel listrik dan melilit ban motor saya",
+    "Anak saya luka di kuping kena gelasan waktu pulang sekolah, harus dijahit di puskesmas",
+    "Lapangan samping sekolah dipakai adu gelasan sampai magrib, sisa benangnya di mana-mana",
+    "Penjual gelasan mangkal di depan sekolah dasar, murid-murid ikut membeli",
+]
+NEVER_SEEN = "Sisa benang gelasan bertebaran di jalan dekat jembatan, kemarin tukang sayur hampir celaka"
+BROWSER_OPTIONS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = (1280, 390)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium. Where it is missing the tests are skipped, but on CI they fail."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        reason = "chromium is not installed: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a browser that runs no JavaScript."""
+    context = browser.new_context(java_script_enabled=False, locale="id-ID")
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def server(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(bundle_folder, tmp_path_factory.mktemp("desk") / "cases.db") as running:
+        yield running
+
+
+def post(server: Server, **complaint: str) -> dict[str, Any]:
+    answer = httpx.post(f"{server.url}/v1/complaints", json=complaint)
+    assert answer.status_code == 201, answer.text
+    case: dict[str, Any] = answer.json()
+    return case
+
+
+def sector_by(bundle: Path, text: str) -> str:
+    """The likeliest sector of a text by that bundle."""
+    [prediction] = load_bundle(bundle).predict([Complaint(text, region=REGION)])
+    return prediction.sector.label
+
+
+def correct(page: Page, server: Server, case_id: str, agency: str, sector: str) -> None:
+    """Open a case from the queue as a moderator does, choose another agency, and save."""
+    page.goto(f"{server.url}/antrean")
+    page.locator(f'a[href="/kasus/{case_id}"]').click()
+    page.get_by_label("Instansi lain, pilih di bawah").check()
+    page.get_by_label("Instansi lain", exact=True).select_option(label=f"{agency}: {sector}")
+    page.get_by_label("Sedang").check()
+    page.get_by_label("Catatan").fill("Benang gelasan ditertibkan Satpol PP.")
+    page.get_by_role("button", name="Simpan putusan").click()
+
+
+def test_six_corrections_in_the_browser_teach_the_model_a_kind_it_routed_wrongly(
+    page: Page, bundle_folder: Path, tmp_path: Path
+) -> None:
+    database, reviewed, taught = tmp_path / "cases.db", tmp_path / "reviewed.csv", tmp_path / "new"
+    agency = load_region(REGION).find_agency(AGENCY).name
+    assert sector_by(bundle_folder, NEVER_SEEN) != SECTOR
+
+    with Server(bundle_folder, database) as server:
+        suggested = {}
+        for text in GLASS_STRINGS:
+            case = post(server, text=text)
+            suggested[case["id"]] = case["prediction"]["sector"]
+        assert SECTOR not in suggested.values()
+        for case_id in suggested:
+            correct(page, server, case_id, agency, find_sector(SECTOR).name)
+            assert page.get_by_role("status").inner_text() == f"Putusan untuk kasus {case_id[:8]} tersimpan."
+            assert page.locator(f'a[href="/kasus/{case_id}"]').count() == 0
+        assert page.get_by_text("Tidak ada laporan yang menunggu putusan.").is_visible()
+        page.goto(f"{server.url}/kasus/{case_id}")
+        assert page.get_by_text("usulan dikoreksi").is_visible()
+        assert page.locator("form").count() == 0
+
+    exported = run_disposisi("rows", "export", "--database", database, "--out", reviewed)
+    assert exported.returncode == 0, exported.stderr
+    rows = list(csv.DictReader(StringIO(reviewed.read_text(encoding="utf-8"))))
+    assert {row["id"]: row["suggested_sector"] for row in rows} == suggested
+    assert [row["text"] for row in rows] == GLASS_STRINGS
+    assert {(row["agency"], row["sector"], row["label_source"]) for row in rows} == {
+        (agency, SECTOR, "human-corrected")
+    }
+
+    trained = run_disposisi("train", SAMPLES, reviewed, "--region", REGION, "--into", taught)
+    assert trained.returncode == 0, trained.stderr
+    assert sector_by(taught, NEVER_SEEN) == SECTOR
+    with Server(taught, database) as server:
+        prediction = post(server, text=NEVER_SEEN)["prediction"]
+    assert prediction["sector"] == SECTOR
+    assert prediction["agency"]["code"] == AGENCY
+
+
+def test_a_moderator_needs_no_mouse(page: Page, server: Server) -> None:
+    case = post(server, text="Benang gelasan melilit tiang bendera di halaman sekolah")
+    page.goto(f"{server.url}/kasus/{case['id']}")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.locator("input[name=pilihan]:focus").count():
+            break
+    page.keyboard.press("ArrowDown")
+    chosen = page.locator("input[name=pilihan]:checked").get_attribute("value")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.get_by_role("button", name="Simpan putusan").and_(page.locator(":focus")).count():
+            break
+    page.keyboard.press("Enter")
+    assert page.get_by_role("status").inner_text() == f"Putusan untuk kasus {case['id'][:8]} tersimpan."
+    review = httpx.get(f"{server.url}/v1/cases/{case['id']}").json()["review"]
+    assert f"{review['agency']}/{review['sector']}" == chosen
+    assert review["label_source"] == "human-corrected"
+
+
+def test_two_moderators_on_one_case_the_second_is_told(browser: Browser, page: Page, server: Server) -> None:
+    case = post(server, text="Adu gelasan di atas tanggul setiap hari Minggu")
+    context = browser.new_context(java_script_enabled=False)
+    other = context.new_page()
+    for opened in (page, other):
+        opened.goto(f"{server.url}/kasus/{case['id']}")
+    page.get_by_role("button", name="Simpan putusan").click()
+    assert "tersimpan" in page.get_by_role("status").inner_text()
+    other.get_by_role("button", name="Simpan putusan").click()
+    assert other.get_by_role("heading", name="Sudah diputuskan").is_visible()
+    context.close()
+
+
+def test_a_verdict_from_another_site_never_gets_through(page: Page, server: Server, tmp_path: Path) -> None:
+    case = post(server, text="Gelasan tersangkut di pohon depan balai warga")
+    trap = tmp_path / "trap.html"
+    trap.write_text(
+        f'<form method="post" action="{server.url}/kasus/{case["id"]}/putusan">'
+        f'<input name="pilihan" value="{AGENCY}/{SECTOR}"><input name="urgensi" value="0">'
+        "<button>Hadiah</button></form>",
+        encoding="utf-8",
+    )
+    page.goto(trap.as_uri())
+    page.get_by_role("button").click()
+    assert page.get_by_role("heading", name="Ditolak").is_visible()
+    assert httpx.get(f"{server.url}/v1/cases/{case['id']}").json()["status"] == "waiting"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_is_wider_than_the_window(browser: Browser, server: Server, width: int) -> None:
+    waiting = [
+        post(server, text=GLASS_STRINGS[0], title="Benang gelasan", location="Kecamatan Curug", channel="WhatsApp"),
+        post(server, text="panjang" * 60 + " " + GLASS_STRINGS[3], title="TanpaSpasi" * 45),
+        post(server, text="😡" * 200),
+        post(server, text="Pelayanan pegawai kecamatan lambat sekali"),
+    ]
+    form = {"pilihan": f"{AGENCY}/{SECTOR}", "urgensi": "3", "catatan": "catatan" * 50}
+    decided = post(server, text=GLASS_STRINGS[1])
+    assert httpx.post(f"{server.url}/kasus/{decided['id']}/putusan", data=form).status_code == 303
+    paths = ["/antrean", *(f"/kasus/{case['id']}" for case in (*waiting, decided)), "/kasus/tidak-ada"]
+    # The page's own scripts stay forbidden by its policy; JavaScript is on here only to measure.
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    problems: list[str] = []
+    widths: dict[str, int] = {}
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    for number, path in enumerate(paths):
+        page.goto(server.url + path)
+        widths[path] = page.evaluate("document.documentElement.scrollWidth")
+        if folder := os.environ.get("SHOTS"):
+            target = Path("/tmp/shots") if folder == "1" else Path(folder)
+            page.screenshot(path=target / f"{width}-{number}.png", full_page=True)
+    context.close()
+    assert {path: wide for path, wide in widths.items() if wide > width} == {}
+    assert [problem for problem in problems if "404" not in problem] == []

@@ -1,0 +1,454 @@
+"""The moderators' desk: pages in Indonesian, safe with any text, whole without JavaScript, one verdict per case."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from jinja2 import meta, nodes
+from starlette.testclient import TestClient
+
+from data.complaint import Complaint, Confidentiality
+from data.region import load_region
+from model.bundle import Bundle
+from serving import desk
+from serving.app import create_app
+from serving.case import Case, LabelSource, Status
+from serving.export import reviewed_rows
+from serving.store import Store
+from serving.triage import Intake, Triage
+from tests.serving.conftest import REGION
+from tests.serving.processes import run_disposisi
+
+RUBBISH = "Sampah menumpuk di pinggir kali Cirarab, baunya sampai ke rumah warga"
+SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>&amp;"
+VOID = {"meta", "link", "input", "img", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """A page taken apart: its elements with their attributes, and what is wrong with how they are nested."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.unlabelled: list[dict[str, str]] = []
+        self.words: list[str] = []
+        self.marked: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == [], f"never closed: {self._open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, attributes))
+        if tag in ("input", "select", "textarea") and "label" not in self._open:
+            self.unlabelled.append(attributes)
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open, f"</{tag}> closes nothing"
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+        if "mark" in self._open:
+            self.marked.append(data)
+
+    def every(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def checked(self, name: str) -> list[str]:
+        """The values of the radio buttons of that name that are on."""
+        return [box["value"] for box in self.every("input") if box.get("name") == name and "checked" in box]
+
+
+def checked_page(answer: httpx2.Response, status: int = 200) -> Page:
+    """A page of that status that passes what every page must."""
+    assert answer.status_code == status, answer.text[:300]
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.text.lstrip().lower().startswith("<!doctype html>")
+    page = Page(answer.text)
+    assert page.every("html") == [{"lang": "id"}]
+    assert len(page.every("h1")) == len(page.every("title")) == len(page.every("main")) == 1
+    assert not page.every("script")
+    assert not page.every("style")
+    for _, attributes in page.elements:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        assert not any(value.lower().lstrip().startswith("javascript:") for value in attributes.values())
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert not [name for name, count in Counter(ids).items() if count > 1]
+    labelled = {label["for"] for label in page.every("label") if "for" in label}
+    assert labelled <= set(ids)
+    assert not [box for box in page.unlabelled if box.get("type") != "hidden" and box.get("id") not in labelled]
+    return page
+
+
+def take_in(triage: Triage, text: str = RUBBISH, **more: Any) -> Case:
+    told = {name: more.pop(name) for name in ("title", "location", "region") if name in more}
+    return triage.receive(Intake(Complaint(text, **told), **more))
+
+
+def suggestion(case: Case) -> dict[str, str]:
+    """The form as it is sent when a moderator accepts the suggestion."""
+    assert case.answer.urgency is not None
+    return {
+        "pilihan": f"{case.answer.agency}/{case.answer.sector}",
+        "instansi_lain": "",
+        "urgensi": str(case.answer.urgency),
+        "catatan": "",
+    }
+
+
+def send(client: TestClient, case: Case, form: dict[str, str], **headers: str) -> httpx2.Response:
+    return client.post(f"/kasus/{case.id}/putusan", data=form, headers=headers)
+
+
+def test_the_front_door_leads_to_the_queue(client: TestClient) -> None:
+    answer = client.get("/")
+    assert answer.is_redirect
+    assert answer.headers["location"] == "/antrean"
+
+
+def test_an_empty_queue_says_so_in_indonesian(client: TestClient) -> None:
+    page = checked_page(client.get("/antrean"))
+    assert "Tidak ada laporan yang menunggu putusan." in page.text
+
+
+def test_the_queue_shows_each_waiting_case_with_a_link_to_it(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    page = checked_page(client.get("/antrean"))
+    assert "1 laporan menunggu putusan." in page.text
+    assert "Sampah menumpuk di pinggir kali" in page.text
+    assert load_region(REGION).find_agency(str(case.answer.agency)).name in page.text
+    [link] = [anchor["href"] for anchor in page.every("a") if case.id in anchor["href"]]
+    checked_page(client.get(link))
+
+
+def test_a_long_queue_is_turned_page_by_page(client: TestClient, triage: Triage) -> None:
+    ids = {take_in(triage, f"got mampet di gang nomor {number}").id for number in range(desk.PAGE_SIZE + 3)}
+    first = checked_page(client.get("/antrean"))
+    assert "/antrean?halaman=2" in [anchor["href"] for anchor in first.every("a")]
+    second = checked_page(client.get("/antrean?halaman=2"))
+    assert "/antrean?halaman=1" in [anchor["href"] for anchor in second.every("a")]
+    assert "/antrean?halaman=3" not in [anchor["href"] for anchor in second.every("a")]
+    shown = [
+        anchor["href"].removeprefix("/kasus/")
+        for page in (first, second)
+        for anchor in page.every("a")
+        if anchor["href"].startswith("/kasus/")
+    ]
+    assert set(shown) == ids
+    assert len(shown) == len(ids)
+
+
+def test_a_case_page_tells_the_suggestion_its_chance_and_its_reasons(client: TestClient, triage: Triage) -> None:
+    case = take_in(
+        triage, location="Desa Gintung", channel="WhatsApp", received_at=datetime(2026, 8, 17, 17, tzinfo=UTC)
+    )
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert RUBBISH in page.text
+    assert load_region(REGION).find_agency(str(case.answer.agency)).name in page.text
+    assert re.search(r"peluang (lebih dari |kurang dari )?\d{1,2} %", page.text)
+    assert "Menunggu putusan" in page.text
+    assert "Desa Gintung" in page.text
+    assert "18 Agu 2026 00.00 WIB, lewat WhatsApp" in page.text
+    assert "Model ini belum boleh meneruskan otomatis" in page.text
+    assert page.checked("pilihan") == [suggestion(case)["pilihan"]]
+    assert page.checked("urgensi") == [suggestion(case)["urgensi"]]
+
+
+def test_the_words_that_decided_are_marked_where_they_stand(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage, "Tolong, SAMPAH menumpuk dan tumpukan sampahnya bau", title="Sampah!")
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert "SAMPAH" in page.marked
+    assert "Sampah!" in page.marked
+    speaking = {word["word"] for word in case.answer.detail["explanation"]["words"] if word["contribution"] > 0}
+    assert {re.sub(r"\W", "", piece).lower() for piece in page.marked} <= speaking
+
+
+def test_an_unreadable_complaint_has_no_marks_and_still_takes_a_verdict(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage, "😡😡🔥")
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert page.marked == []
+    assert "Tidak ada kata yang dikenal" in page.text
+    form = {"pilihan": "lain", "instansi_lain": "dlhk/environment", "urgensi": "0", "catatan": ""}
+    assert send(client, case, form).status_code == 303
+
+
+@pytest.mark.parametrize("field", ["text", "title", "location", "channel"])
+def test_markup_in_a_complaint_is_shown_and_never_run(client: TestClient, triage: Triage, field: str) -> None:
+    case = take_in(triage, **{"text": RUBBISH, field: SCRIPT})
+    for path in ("/antrean", f"/kasus/{case.id}"):
+        answer = client.get(path)
+        page = checked_page(answer)
+        assert not page.every("img")
+        if path != "/antrean" or field in ("text", "title"):
+            assert SCRIPT in page.text
+
+
+def test_markup_in_a_note_is_shown_and_never_run(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    note = f"</textarea>{SCRIPT}"
+    again = send(client, case, {"catatan": note})
+    assert checked_page(again, 422).every("img") == []
+    assert note in unescape(again.text)
+    assert send(client, case, suggestion(case) | {"catatan": note}).status_code == 303
+    assert note in checked_page(client.get(f"/kasus/{case.id}")).text
+
+
+def test_an_accepted_suggestion_is_kept_as_accepted(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    answer = send(client, case, suggestion(case) | {"catatan": "  sudah dicek \n"})
+    assert answer.status_code == 303
+    queue = checked_page(client.get(answer.headers["location"]))
+    assert f"Putusan untuk kasus {case.id[:8]} tersimpan." in queue.text
+    assert "Tidak ada laporan yang menunggu putusan." in queue.text
+    decided = triage.store.get(case.id)
+    assert decided.status is Status.DECIDED
+    assert decided.answer == case.answer
+    assert decided.review is not None
+    assert decided.review.label_source is LabelSource.HUMAN_ACCEPTED
+    assert decided.review.verdict.note == "sudah dicek"
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert "usulan diterima" in page.text
+    assert page.every("form") == []
+
+
+@pytest.mark.parametrize(
+    ("form", "agency", "sector"),
+    [
+        ({"pilihan": "lain", "instansi_lain": "dinkes/health"}, "dinkes", "health"),
+        ({"pilihan": "lain", "instansi_lain": "polres/police"}, "polres", "police"),
+        ({"pilihan": "dishub/transport"}, "dishub", "transport"),
+    ],
+)
+def test_another_agency_is_kept_as_a_correction(
+    client: TestClient, triage: Triage, form: dict[str, str], agency: str, sector: str
+) -> None:
+    case = take_in(triage)
+    assert send(client, case, suggestion(case) | form).status_code == 303
+    review = triage.store.get(case.id).review
+    assert review is not None
+    assert (review.verdict.agency, review.verdict.sector) == (agency, sector)
+    assert review.label_source is LabelSource.HUMAN_CORRECTED
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert f"Diteruskan ke {load_region(REGION).find_agency(agency).name}" in page.text
+    assert "usulan dikoreksi" in page.text
+
+
+def test_another_urgency_alone_is_a_correction(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    other = {"urgensi": "3" if case.answer.urgency != 3 else "0"}
+    assert send(client, case, suggestion(case) | other).status_code == 303
+    review = triage.store.get(case.id).review
+    assert review is not None
+    assert review.label_source is LabelSource.HUMAN_CORRECTED
+
+
+def test_a_verdict_can_name_the_office_of_an_area(client: TestClient, triage: Triage) -> None:
+    region = load_region(REGION)
+    [curug] = [area for area in region.areas if area.is_district and area.name == "Curug"]
+    office = f"district-office:{curug.code}"
+    case = take_in(triage, "Pelayanan di kantor camat lambat sekali")
+    options = [option["value"] for option in checked_page(client.get(f"/kasus/{case.id}")).every("option")]
+    assert f"{office}/district-office" in options
+    form = suggestion(case) | {"pilihan": "lain", "instansi_lain": f"{office}/district-office"}
+    assert send(client, case, form).status_code == 303
+    assert "Kecamatan Curug: Kecamatan" in checked_page(client.get(f"/kasus/{case.id}")).text
+    [row], _ = reviewed_rows(triage.store)
+    assert (row["agency"], row["sector"], row["area"]) == ("Kecamatan Curug", "district-office", "Curug")
+
+
+def test_a_case_whose_area_is_unknown_suggests_no_office_but_offers_all(client: TestClient, triage: Triage) -> None:
+    texts = ("Pelayanan pegawai kecamatan lambat sekali", "Kantor kecamatan tutup sebelum jam dua siang")
+    [case, *_] = [case for case in (take_in(triage, text) for text in texts) if case.answer.agency is None]
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert "wilayah belum diketahui" in page.text
+    assert page.checked("pilihan") == ["lain"]
+    assert "Wilayah belum diketahui" in checked_page(client.get("/antrean")).text
+
+
+def test_every_sector_of_the_region_can_be_chosen(client: TestClient, triage: Triage) -> None:
+    region = load_region(REGION)
+    options = {
+        option["value"] for option in checked_page(client.get(f"/kasus/{take_in(triage).id}")).every("option")
+    } - {""}
+    assert options == {
+        f"{agency.code}/{sector}"
+        for agency in region.all_agencies.values()
+        for sector in agency.sectors or filter(None, [agency.label_sector])
+    }
+
+
+BAD_CHOICES = [
+    {"pilihan": ""},
+    {"pilihan": "lain", "instansi_lain": ""},
+    {"pilihan": "lain", "instansi_lain": "dinas-impian/health"},
+    {"pilihan": "dinkes/public-works"},
+    {"pilihan": "dinkes"},
+    {"pilihan": "/"},
+    {"urgensi": ""},
+    {"urgensi": "4"},
+    {"urgensi": "-1"},
+    {"urgensi": "tinggi"},
+    {"urgensi": "１"},
+]
+
+
+@pytest.mark.parametrize("wrong", BAD_CHOICES)
+def test_a_wrong_choice_gives_the_form_back_with_the_note(
+    client: TestClient, triage: Triage, wrong: dict[str, str]
+) -> None:
+    case = take_in(triage)
+    note = "Sudah ditelepon; warga menunggu."
+    page = checked_page(send(client, case, suggestion(case) | {"catatan": note} | wrong), 422)
+    assert "Pilih" in page.text
+    assert note in page.text
+    assert len(page.every("form")) == 1
+    assert triage.store.get(case.id) == case
+
+
+def test_all_that_is_wrong_with_a_verdict_is_told_at_once(client: TestClient, triage: Triage) -> None:
+    page = checked_page(send(client, take_in(triage), {"catatan": "x" * (desk.LONGEST_NOTE + 1)}), 422)
+    assert "Pilih instansi yang harus menjawab." in page.text
+    assert "Pilih tingkat urgensi." in page.text
+    assert "Catatan paling panjang" in page.text
+
+
+def test_a_wrong_agency_gives_the_form_back_with_the_urgency_that_was_chosen(
+    client: TestClient, triage: Triage
+) -> None:
+    case = take_in(triage)
+    chosen = "3" if case.answer.urgency != 3 else "0"
+    form = suggestion(case) | {"pilihan": "lain", "instansi_lain": "", "urgensi": chosen}
+    assert checked_page(send(client, case, form), 422).checked("urgensi") == [chosen]
+
+
+def test_another_agency_without_a_name_gives_the_form_back_with_that_choice(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    form = suggestion(case) | {"pilihan": "lain", "instansi_lain": ""}
+    assert checked_page(send(client, case, form), 422).checked("pilihan") == ["lain"]
+
+
+def test_a_wrong_urgency_gives_the_form_back_with_the_agency_that_was_chosen(
+    client: TestClient, triage: Triage
+) -> None:
+    case = take_in(triage)
+    form = suggestion(case) | {"pilihan": "lain", "instansi_lain": "kanim/immigration", "urgensi": ""}
+    page = checked_page(send(client, case, form), 422)
+    assert page.checked("pilihan") == ["lain"]
+    assert [option["value"] for option in page.every("option") if "selected" in option] == ["kanim/immigration"]
+
+
+def test_a_note_as_long_as_the_form_lets_one_type_is_kept(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    # Browsers count a line's end as one character against maxlength, and send it as two.
+    typed = "baris\n" * (desk.LONGEST_NOTE // 6)
+    answer = send(client, case, suggestion(case) | {"catatan": typed.replace("\n", "\r\n")})
+    assert answer.status_code == 303, checked_page(answer, 422).text
+
+
+def test_a_note_with_control_characters_breaks_nothing(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    answer = send(client, case, suggestion(case) | {"catatan": "nol \x00 dan \x1b akhir"})
+    assert answer.status_code in (303, 422)
+    checked_page(client.get(f"/kasus/{case.id}"))
+
+
+def test_a_second_verdict_is_told_that_it_came_too_late(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    send(client, case, suggestion(case))
+    first = triage.store.get(case.id)
+    form = suggestion(case) | {"pilihan": "lain", "instansi_lain": "dinkes/health"}
+    page = checked_page(send(client, case, form), 409)
+    assert "Putusan Anda tidak disimpan." in page.text
+    assert triage.store.get(case.id) == first
+
+
+def test_a_case_routed_by_the_program_shows_no_form_and_takes_no_verdict(bold_bundle: Bundle, store: Store) -> None:
+    triage = Triage(bold_bundle, REGION, store)
+    case = take_in(triage)
+    assert case.status is Status.ROUTED
+    with TestClient(create_app(triage), "http://127.0.0.1") as client:
+        page = checked_page(client.get(f"/kasus/{case.id}"))
+        assert "Diteruskan otomatis" in page.text
+        assert page.every("form") == []
+        checked_page(send(client, case, suggestion(case)), 409)
+    assert store.get(case.id) == case
+
+
+def test_an_unknown_case_is_a_page_in_indonesian(client: TestClient) -> None:
+    assert "Tidak ditemukan" in checked_page(client.get("/kasus/tidak-ada"), 404).text
+    assert "Tidak ditemukan" in checked_page(client.post("/kasus/tidak-ada/putusan", data={"urgensi": "1"}), 404).text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_verdict_sent_from_another_site_is_refused(client: TestClient, triage: Triage, site: str) -> None:
+    case = take_in(triage)
+    page = checked_page(send(client, case, suggestion(case), **{"Sec-Fetch-Site": site}), 403)
+    assert "Ditolak" in page.text
+    assert triage.store.get(case.id) == case
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_a_verdict_sent_from_the_desk_itself_is_taken(client: TestClient, triage: Triage, site: str) -> None:
+    case = take_in(triage)
+    assert send(client, case, suggestion(case), **{"Sec-Fetch-Site": site}).status_code == 303
+
+
+def test_a_notice_can_not_be_put_into_the_queue_from_outside(client: TestClient) -> None:
+    page = checked_page(client.get("/antrean", params={"selesai": f"{SCRIPT} hubungi 0812"}))
+    assert "tersimpan" not in page.text
+    assert "0812" not in page.text
+
+
+def test_a_secret_case_is_marked_on_the_desk_and_stays_out_of_the_export(
+    client: TestClient, triage: Triage, database: Path, tmp_path: Path
+) -> None:
+    secret = take_in(triage, "Oknum pegawai menagih uang kecapung7491", confidentiality=Confidentiality.RAHASIA)
+    anonymous = take_in(triage, RUBBISH, confidentiality=Confidentiality.ANONIM)
+    assert "Rahasia" in checked_page(client.get(f"/kasus/{secret.id}")).text
+    for case in (secret, anonymous):
+        form = suggestion(case) | {"pilihan": "lain", "instansi_lain": "inspektorat/oversight"}
+        assert send(client, case, form).status_code == 303
+    out = tmp_path / "reviewed.csv"
+    done = run_disposisi("rows", "export", "--database", database, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "1 reviewed rows" in done.stdout
+    assert "1 secret (rahasia)" in done.stderr
+    written = out.read_text(encoding="utf-8")
+    assert "kecapung7491" not in written
+    [row] = csv.DictReader(written.splitlines())
+    assert (row["id"], row["confidentiality"]) == (anonymous.id, "anonim")
+    assert (row["sector"], row["suggested_sector"]) == ("oversight", anonymous.answer.sector)
+
+
+@pytest.mark.parametrize(
+    ("template", "context"),
+    [("queue.html", desk.QueuePage), ("case.html", desk.CasePage), ("message.html", desk.MessagePage)],
+)
+def test_a_page_uses_exactly_what_its_dataclass_holds(template: str, context: type) -> None:
+    environment = desk._pages
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, template)
+    base, _, _ = environment.loader.get_source(environment, "base.html")
+    parsed = environment.parse(source)
+    used = meta.find_undeclared_variables(parsed) | meta.find_undeclared_variables(environment.parse(base))
+    used -= {macro.name for macro in parsed.find_all(nodes.Macro)}
+    assert used == {field.name for field in dataclasses.fields(context)}
+    assert environment.undefined.__name__ == "StrictUndefined"

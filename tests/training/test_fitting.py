@@ -1,0 +1,261 @@
+"""Fitting: which rows each head learns from, what is refused or noted, and that the same rows give the same bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.complaint import Complaint, Confidentiality, LabelledRow
+from data.errors import TooFewRows, UnknownName
+from data.progress import Progress
+from training.fitting import FEWEST_ROWS, fit
+from training.recipe import RECIPES, Recipe, find_recipe
+
+DEFAULT = find_recipe("default")
+SAID_OF = {
+    "health": ("puskesmas antre obat habis", "dokter puskesmas tidak ada", "obat pasien habis di rumah sakit"),
+    "energy": ("listrik padam sejak pagi", "tiang listrik miring", "tagihan listrik naik padahal padam"),
+    "environment": ("sampah menumpuk bau", "truk sampah tidak datang", "sampah dibakar asap bau"),
+}
+WHERE = ("di desa", "di rumah", "di pasar", "di kampung", "di gang", "di jalan", "di kota", "di depan")
+
+
+def make_rows(*counts: tuple[str, int], urgency: int | None = None) -> list[LabelledRow]:
+    """Rows of made-up complaints: so many of each sector."""
+    return [
+        LabelledRow(
+            id=f"{sector}-{number}",
+            complaint=Complaint(
+                f"{SAID_OF[sector][number % 3]} {WHERE[number % 8]} {WHERE[(number // 8) % 8]} {number}",
+                region="kab-tangerang",
+            ),
+            sector=sector,
+            urgency=urgency,
+        )
+        for sector, count in counts
+        for number in range(count)
+    ]
+
+
+def test_a_small_training_tells_sectors_apart() -> None:
+    bundle = fit(make_rows(("health", 15), ("energy", 15)), DEFAULT, "kab-tangerang").bundle
+    answers = bundle.predict([Complaint("obat habis"), Complaint("listrik padam")])
+    assert [answer.sector.label for answer in answers] == ["health", "energy"]
+
+
+def test_each_head_learns_from_the_rows_that_have_its_label() -> None:
+    rows = make_rows(("health", 30), ("energy", 30))
+    mixed = [
+        replace(row, sector=row.sector if number % 3 else None, urgency=number % 2 if number % 4 else None)
+        for number, row in enumerate(rows)
+    ]
+    training = fit(mixed, DEFAULT, "kab-tangerang")
+    metrics = training.bundle.about["metrics"]
+    assert metrics["sector"]["rows"] == sum(row.sector is not None for row in mixed)
+    assert metrics["urgency"]["rows"] == sum(row.urgency is not None for row in mixed)
+    for name, label in (("sector", "sector"), ("urgency", "urgency")):
+        counts = {key: value for key, value in metrics[name]["labels"].items() if value}
+        values = [getattr(row, label) for row in mixed if getattr(row, label) is not None]
+        assert counts == {str(value): values.count(value) for value in set(values)}
+
+
+def test_rows_without_any_label_are_not_counted_or_seen() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    nameless = LabelledRow("x", Complaint("laporan tanpa label apa pun", region="kab-tangerang"))
+    bundle = fit([*rows, nameless], DEFAULT, "kab-tangerang").bundle
+    assert bundle.about["rows"]["count"] == 30
+    assert not bundle.has_seen(nameless.complaint)
+    assert bundle.has_seen(rows[0].complaint)
+
+
+def test_secret_rows_are_left_out_and_counted_in_a_note() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    secret = replace(rows[0], id="secret", complaint=Complaint("obat rahasiasekali", region="kab-tangerang"))
+    secret = replace(secret, confidentiality=Confidentiality.RAHASIA)
+    training = fit([*rows, secret, secret], DEFAULT, "kab-tangerang")
+    assert training.bundle.about["rows"]["count"] == 30
+    assert not training.bundle.extractor.knows("rahasiasekali")
+    assert not training.bundle.has_seen(secret.complaint)
+    assert any(note.startswith("2 secret") for note in training.notes)
+
+
+def test_a_row_with_urgency_alone_is_seen_but_teaches_no_sector() -> None:
+    rows = make_rows(("health", 15), ("energy", 15), urgency=1)
+    odd = LabelledRow("x", Complaint("banjir bandang", region="kab-tangerang"), urgency=3)
+    bundle = fit([*rows, odd], DEFAULT, "kab-tangerang").bundle
+    assert bundle.has_seen(odd.complaint)
+    assert bundle.about["metrics"]["sector"]["rows"] == 30
+    assert bundle.about["metrics"]["urgency"]["labels"] == {"1": 30, "3": 1}
+
+
+def test_without_urgency_labels_there_is_no_urgency_head_and_a_note_says_so() -> None:
+    training = fit(make_rows(("health", 15), ("energy", 15)), DEFAULT, "kab-tangerang")
+    assert set(training.bundle.heads) == set(training.pipelines) == {"sector"}
+    assert any("urgency" in note and str(FEWEST_ROWS) in note for note in training.notes)
+    assert training.bundle.predict([Complaint("listrik")])[0].urgency == ()
+
+
+def test_one_urgency_alone_gives_no_urgency_head() -> None:
+    training = fit(make_rows(("health", 15), ("energy", 15), urgency=2), DEFAULT, "kab-tangerang")
+    assert set(training.bundle.heads) == {"sector"}
+    assert any("30 rows with 1 different labels" in note for note in training.notes)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        make_rows(("health", 10), ("energy", FEWEST_ROWS - 11)),
+        [replace(row, sector=None) for row in make_rows(("health", 30), ("energy", 30))],
+    ],
+    ids=["none", "few", "no labels"],
+)
+def test_too_few_labelled_rows_are_refused_with_the_number_needed(rows: Sequence[LabelledRow]) -> None:
+    with pytest.raises(TooFewRows, match=str(FEWEST_ROWS)):
+        fit(rows, DEFAULT, "kab-tangerang")
+
+
+def test_the_fewest_rows_are_enough() -> None:
+    assert fit(make_rows(("health", FEWEST_ROWS // 2), ("energy", FEWEST_ROWS // 2)), DEFAULT, "kab-tangerang").bundle
+
+
+def test_one_sector_only_is_refused() -> None:
+    with pytest.raises(TooFewRows, match="two sectors"):
+        fit(make_rows(("health", 40)), DEFAULT, "kab-tangerang")
+
+
+def test_enough_rows_but_few_with_a_sector_are_refused() -> None:
+    rows = [replace(row, urgency=1, sector=None) for row in make_rows(("health", 30))] + make_rows(("energy", 5))
+    with pytest.raises(TooFewRows, match="5 rows"):
+        fit(rows, DEFAULT, "kab-tangerang")
+
+
+def test_rows_that_share_no_word_are_refused_as_rows_not_with_a_librarys_words() -> None:
+    letters = "abcdefghijklmnopqrstuvwx"
+    rows = [
+        LabelledRow(str(number), Complaint(letter * 2, region="kab-tangerang"), sector=("health", "energy")[number % 2])
+        for number, letter in enumerate(letters)
+    ]
+    with pytest.raises(TooFewRows):
+        fit(rows, DEFAULT, "kab-tangerang")
+
+
+def test_a_sector_with_one_row_stays_in_the_bundle_and_is_noted() -> None:
+    training = fit(make_rows(("health", 20), ("energy", 20), ("environment", 1), urgency=1), DEFAULT, "kab-tangerang")
+    assert training.bundle.heads["sector"].labels == ("energy", "environment", "health")
+    assert any("environment (1)" in note and "sector" in note for note in training.notes)
+    [answer] = training.bundle.predict([Complaint("x")])
+    assert {ranked.label for ranked in answer.sectors} == {"energy", "environment", "health"}
+
+
+def test_sectors_with_rows_enough_are_not_noted() -> None:
+    training = fit(make_rows(("health", 20), ("energy", 5)), DEFAULT, "kab-tangerang")
+    assert not any("fewer than 5" in note for note in training.notes)
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_the_same_rows_give_the_same_arrays(recipe: str, sample_rows: Sequence[LabelledRow]) -> None:
+    rows = sample_rows[:250]
+    one, other = (fit(rows, find_recipe(recipe), "kab-tangerang").bundle for _ in range(2))
+    assert one.vocabulary == other.vocabulary
+    assert np.array_equal(one.idf, other.idf)
+    assert np.array_equal(one.seen, other.seen)
+    for name, head in one.heads.items():
+        assert np.array_equal(head.weights, other.heads[name].weights)
+        assert np.array_equal(head.bias, other.heads[name].bias)
+        assert (head.inverse_temperature, head.threshold) == (
+            other.heads[name].inverse_temperature,
+            other.heads[name].threshold,
+        )
+    assert one.about["rows"] == other.about["rows"]
+
+
+def test_the_fingerprint_tells_other_rows_and_other_labels_but_not_another_order() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    relabelled = [replace(rows[0], sector="energy"), *rows[1:]]
+    marks = [
+        fit(some, DEFAULT, "kab-tangerang").bundle.about["rows"]["fingerprint"]
+        for some in (rows, rows[::-1], relabelled, rows[:-1])
+    ]
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 3
+
+
+def test_recipes_are_known_by_name() -> None:
+    assert find_recipe("default").name == "default"
+    assert {name: recipe.name for name, recipe in RECIPES.items()} == {name: name for name in RECIPES}
+    with pytest.raises(UnknownName, match=r"No recipe 'best'\. Known: default, plain"):
+        find_recipe("best")
+
+
+def test_the_plain_recipe_knows_no_region_and_the_default_does() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    plain = fit(rows, find_recipe("plain"), "kab-tangerang").bundle
+    default = fit(rows, DEFAULT, "kab-tangerang").bundle
+    assert plain.vocabulary.regions == ()
+    assert default.vocabulary.regions == ("kab-tangerang",)
+    assert default.idf[-1] == DEFAULT.region_weight
+    assert plain.about["recipe"] == find_recipe("plain").as_dict()
+
+
+def test_terms_of_fewer_rows_than_the_recipe_asks_are_left_out() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    rows[0] = replace(rows[0], complaint=Complaint("obat xylofon", region="kab-tangerang"))
+    kept = fit(rows, Recipe("all", min_rows_per_term=1), "kab-tangerang").bundle
+    assert kept.extractor.knows("xylofon")
+    assert not fit(rows, DEFAULT, "kab-tangerang").bundle.extractor.knows("xylofon")
+
+
+def test_square_root_weighting_costs_the_frequent_sector_less() -> None:
+    rows = make_rows(("health", 90), ("energy", 10))
+    frequent = []
+    for weighting in ("square-root", "balanced"):
+        bundle = fit(rows, Recipe("w", class_weighting=weighting), "kab-tangerang").bundle  # type: ignore[arg-type]
+        head = bundle.heads["sector"]
+        frequent.append(float(head.bias[head.labels.index("health")] - head.bias[head.labels.index("energy")]))
+    assert frequent[0] > frequent[1]
+
+
+def test_only_the_sector_head_may_act_by_itself() -> None:
+    rows = make_rows(("health", 150), ("energy", 150))
+    rows = [replace(row, urgency=0 if row.sector == "health" else 1) for row in rows]
+    heads = fit(rows, DEFAULT, "kab-tangerang").bundle.heads
+    assert heads["sector"].threshold is not None
+    assert heads["urgency"].threshold is None
+
+
+def test_copies_of_one_text_promise_nothing() -> None:
+    """Where no row can be kept aside from its copies, nothing is known about rows to come."""
+    rows = [
+        LabelledRow(
+            str(number),
+            Complaint("jalan rusak parah di depan rumah", region="kab-tangerang"),
+            sector="energy" if number < 240 else "health",
+        )
+        for number in range(390)
+    ]
+    assert fit(rows, DEFAULT, "kab-tangerang").bundle.heads["sector"].threshold is None
+
+
+def test_progress_never_runs_back() -> None:
+    steps: list[tuple[str, float]] = []
+    progress: Progress = lambda what, share: steps.append((what, share))  # noqa: E731
+    fit(make_rows(("health", 15), ("energy", 15)), DEFAULT, "kab-tangerang", progress)
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert all(what for what, _ in steps)
+
+
+def test_the_manifest_part_tells_what_it_was_made_of() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    rows[0] = replace(rows[0], complaint=replace(rows[0].complaint, region="kota-surabaya"))
+    about = fit(rows, DEFAULT, "kab-tangerang").bundle.about
+    assert about["region"] == "kab-tangerang"
+    assert about["rows"]["by_region"] == {"kab-tangerang": 29, "kota-surabaya": 1}
+    assert about["recipe"]["name"] == "default"
+    assert set(about["versions"]) == {"python", "numpy", "scipy", "scikit-learn"}
+    assert 0 <= about["metrics"]["sector"]["cross_fitted_accuracy"] <= 1

@@ -5,7 +5,8 @@ PYTHON ?= python3
 BUNDLE := var/bundles/default
 SAMPLES := data/samples/kab-tangerang.csv
 BIN := .venv/bin
-SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+# As root, or with sudo if it needs no password; else the step says what is missing.
+APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n) env DEBIAN_FRONTEND=noninteractive apt-get -q
 
 .PHONY: demo test serve bundle browser lock clean
 
@@ -23,14 +24,16 @@ test: .venv/dev browser
 
 bundle: .venv/ready $(BUNDLE)/manifest.json
 
-$(BUNDLE)/manifest.json: $(SAMPLES) | .venv/ready
-	$(BIN)/disposisi train $(SAMPLES) --region kab-tangerang --into $(BUNDLE) --replace
+# Only if there is none: a bundle that somebody trained into this place is never overwritten.
+$(BUNDLE)/manifest.json: | .venv/ready
+	$(BIN)/disposisi train $(SAMPLES) --region kab-tangerang --into $(BUNDLE)
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { $(SUDO) apt-get -q update && $(SUDO) apt-get -qy install python3-venv; }
+	  { $(APT) update && $(APT) -y install python3-venv; } || \
+	  { echo "Python's venv is missing; as root: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -42,7 +45,7 @@ $(BUNDLE)/manifest.json: $(SAMPLES) | .venv/ready
 
 # The desk's tests drive a real browser. Without the right to install one they are skipped, and say so.
 browser:
-	@command -v chromium >/dev/null || { $(SUDO) apt-get -q update && $(SUDO) apt-get -qy install chromium; } || \
+	@command -v chromium >/dev/null || { $(APT) update && $(APT) -y install chromium; } || \
 	  echo "No chromium: the tests in a browser will be skipped."
 
 # After a change of dependencies in pyproject.toml (uv: pip install uv).

@@ -33,7 +33,13 @@ Annotations = Annotated[Path | None, typer.Option(help="A file that adds urgency
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read, into a side file beside the output.")
 ]
-Database = Annotated[str, typer.Option(help="SQLite file, or an SQLAlchemy URL.")]
+Database = Annotated[
+    str,
+    typer.Option(
+        envvar="DISPOSISI_DATABASE",
+        help="SQLite file, or an SQLAlchemy URL; a URL with a password goes into the variable.",
+    ),
+]
 
 
 @app.command()
@@ -56,12 +62,12 @@ def train(
     """
     from data.rows import read_rows
     from data.writing import check_free
-    from model.bundle import MANIFEST
+    from model.bundle import is_bundle
     from training.fitting import fit
     from training.recipe import find_recipe
 
     chosen = find_recipe(recipe)
-    check_free(into, replacing=MANIFEST if replace else None)
+    check_free(into, replaceable=is_bundle if replace else None)
     with _progress("Training") as progress:
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
@@ -75,13 +81,7 @@ def train(
             f"{name}: {metrics['rows']} rows, {len(metrics['labels'])} labels; on rows kept aside in turn "
             f"{metrics['cross_fitted_accuracy']:.3f} right, {metrics['cross_fitted_top3']:.3f} among the first three"
         )
-    sector = bundle.about["metrics"]["sector"]
-    if bundle.heads["sector"].threshold is None:
-        _say("Nothing is routed without a person yet: these rows can't promise 95 % right. More labelled rows help.")
-    else:
-        _say(
-            f"Routed without a person, at a promised 95 % right: {sector['threshold_coverage']:.0%} of such complaints"
-        )
+    _say(training.promise(region))
     typer.echo(f"Bundle {bundle.version} is in {into}")
 
 
@@ -92,6 +92,7 @@ def evaluate(
     region: RegionCode,
     annotations: Annotations = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read.")] = False,
 ) -> None:
     """Measure a bundle on labelled rows, with 95 % intervals. Rows it was trained on are left out and counted.
 
@@ -108,7 +109,7 @@ def evaluate(
     loaded = load_bundle(bundle)
     with _progress("Evaluating") as progress:
         progress("reading rows", 0.0)
-        read = read_rows(rows, region, annotations=annotations)
+        read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
         evaluation = measure(loaded, read.rows, load_region(region), progress)
     _tell_reading(read, None)
     typer.echo(json.dumps(evaluation.as_dict(), indent=1) if as_json else evaluation.as_text())
@@ -128,7 +129,7 @@ def predict(
     Example: disposisi predict var/bundles/mine new.xlsx --region kab-tangerang --out answers.csv
     """
     from data.errors import CannotWrite
-    from data.region import load_region
+    from data.region import known_regions, load_region
     from data.rows import read_rows
     from data.writing import write_csv
     from model.batch import COLUMNS, score_rows
@@ -148,6 +149,9 @@ def predict(
             progress("scoring", number / count)
         write_csv(out, COLUMNS, answers)
     _tell_reading(read, out)
+    strange = sum(row.complaint.region not in known_regions() for row in read.rows)
+    if strange:
+        _say(f"Note: {strange} rows name a region without a region file; {region} answers, and none is routed alone.")
     routed = sum(answer["outcome"] == "auto" for answer in answers)
     typer.echo(f"{count} rows are in {out}: {routed} auto, {count - routed} review")
 
@@ -189,10 +193,10 @@ def export_rows(
     from serving.store import open_store
 
     store = open_store(database, must_exist=True)
-    rows, secret = reviewed_rows(store)
+    rows, left_out = reviewed_rows(store)
     write_csv(out, COLUMNS, rows)
-    if secret:
-        _say(f"Note: {secret} secret (rahasia) cases were left out.")
+    if left_out:
+        _say(f"Note: {left_out} cases were left out: secret (rahasia), or their text was emptied.")
     typer.echo(f"{len(rows)} reviewed rows are in {out}")
 
 
@@ -228,6 +232,8 @@ def _tell_reading(read: RowsRead, output: Path | None) -> None:
     """What the reader of rows wants the user to know; rejected rows go beside the output."""
     for note in read.notes:
         _say(f"Note: {note}")
+    if read.problems and output is None:
+        _say(f"Note: {len(read.problems)} problems; the rows that have them are left out.")
     if read.rejected and output is not None:
         from data.rows import write_rejected
 

@@ -68,14 +68,17 @@ def fold_column(name: str) -> str:
 
 
 def _read_csv(path: Path, header_names: Collection[str]) -> Iterator[list[str]]:
-    text = path.read_text(encoding="utf-8-sig")
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        text = handle.read()
     csv.field_size_limit(CELL_LIMIT)
     head = text[:20_000].splitlines()[:HEADER_SEARCHED]
     delimiter = max(",;\t", key=lambda d: max((_known(line.split(d), header_names) for line in head), default=0))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        yield from reader
     except csv.Error as error:
-        raise _unreadable(path, str(error), "a CSV file whose quotes are closed") from None
+        what = f"line {reader.line_num}: {error}"
+        raise _unreadable(path, what, "a CSV file whose quotes are closed and, inside a text, doubled") from None
 
 
 def _read_xlsx(path: Path) -> Iterator[list[str]]:
@@ -190,6 +193,8 @@ def _cell(value: object) -> str:
         return str(int(value))
     if isinstance(value, float):
         return "" if math.isnan(value) else str(int(value) if value.is_integer() else value)
+    if isinstance(value, datetime) and value.time() == time():
+        value = value.date()  # a spreadsheet has no dates without a time
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return str(value).encode("utf-8", "replace").decode("utf-8")

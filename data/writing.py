@@ -6,7 +6,7 @@ import csv
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -29,7 +29,7 @@ def whole_file(path: Path) -> Iterator[IO[str]]:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())
-            aside.chmod(0o666 & ~_umask())
+            # The file keeps the mode 0600 it was made with: rows are personal data.
             aside.replace(path)
             _sync_folder(path.parent)
         except BaseException:
@@ -38,13 +38,13 @@ def whole_file(path: Path) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def whole_folder(path: Path, *, replacing: str | None = None) -> Iterator[Path]:
+def whole_folder(path: Path, *, replaceable: Callable[[Path], bool] | None = None) -> Iterator[Path]:
     """A new folder that becomes `path` only if the block ends without an error.
 
-    An empty folder at `path` is used, and with `replacing` one that holds a file of that name is replaced; anything
-    else there raises `OutputExists`. Raises `CannotWrite` where the place can't be written to.
+    An empty folder at `path` is used, and one that `replaceable` agrees to is replaced; anything else there raises
+    `OutputExists`. Raises `CannotWrite` where the place can't be written to.
     """
-    check_free(path, replacing=replacing)
+    check_free(path, replaceable=replaceable)
     with _as_cannot_write(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -56,32 +56,37 @@ def whole_folder(path: Path, *, replacing: str | None = None) -> Iterator[Path]:
             aside.chmod(0o777 & ~_umask())
             _sync_folder(aside)
             # The work may have taken minutes: somebody may have put something there meanwhile.
-            check_free(path, replacing=replacing)
+            check_free(path, replaceable=replaceable)
             _put_in_place(aside, path)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
 
 
-def check_free(path: Path, *, replacing: str | None = None) -> None:
+def check_free(path: Path, *, replaceable: Callable[[Path], bool] | None = None) -> None:
     """Raise `OutputExists` or `CannotWrite` unless `whole_folder` may write to `path`; ask before long work."""
     above = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
     if above != path.absolute() and not above.is_dir():
         raise CannotWrite(f"Can't write {path}: {above} is a file. Choose a place in a folder.")
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
     if path.is_file():
         raise OutputExists(f"{path} is a file. Choose another name.")
-    if replacing is None:
+    if not path.exists() or not any(path.iterdir()):
+        return
+    if replaceable is None:
         raise OutputExists(f"{path} is there already. Choose another name, or replace an old bundle with --replace.")
-    if not (path / replacing).is_file():
-        raise OutputExists(f"{path} holds no {replacing}, so it isn't replaced. Choose another name.")
+    if not replaceable(path):
+        raise OutputExists(f"{path} holds something else than a bundle, so it isn't replaced. Choose another name.")
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows under a header, whole or not at all; None becomes an empty cell."""
+    """Write rows under a header (RFC 4180), whole or not at all; None becomes an empty cell.
+
+    An older CSV of the name is replaced; any other file with content raises `OutputExists`.
+    """
+    if path.is_file() and path.suffix.lower() != ".csv" and path.stat().st_size:
+        raise OutputExists(f"{path} is there already and is no CSV file. Choose another name.")
     with whole_file(path) as handle:
-        writer = csv.DictWriter(handle, columns, lineterminator="\n")
+        writer = csv.DictWriter(handle, columns)
         writer.writeheader()
         writer.writerows(rows)
 
@@ -97,10 +102,11 @@ def _as_cannot_write(path: Path) -> Iterator[None]:
 
 def _put_in_place(aside: Path, path: Path) -> None:
     """Rename `aside` to `path`; what stood there is put back if the rename fails."""
+    path = path.resolve()
     old = aside.with_name(f"{aside.name}.old")
-    if path.is_dir() and any(path.iterdir()):
-        path.rename(old)
     try:
+        if path.is_dir() and any(path.iterdir()):
+            path.rename(old)
         aside.rename(path)
     except BaseException:
         if old.exists():

@@ -83,7 +83,7 @@ class AreaFinder:
         named = [mention for mention in mentions if mention.area.is_district]
         if named:
             return _strongest(named)
-        parents = {m.area.parent: replace(m, area=self.region.areas_by_code[m.area.parent]) for m in mentions}
+        parents = {m.area.parent: replace(m, area=self.region.areas_by_code[m.area.parent]) for m in reversed(mentions)}
         return _strongest(list(parents.values()))
 
     def _villages(self, mentions: list[Mention], context: list[Mention], *, bare: bool = False) -> list[Area]:

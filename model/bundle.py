@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,8 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.complaint import Complaint
+from data.complaint import Complaint, Urgency
 from data.errors import BundleError
+from data.sectors import all_sectors
 from data.writing import whole_folder
 from model.explanation import explain
 from model.features import FeatureExtractor, Floats, Vocabulary
@@ -76,7 +78,7 @@ class Bundle:
 
     def save(self, folder: Path, *, replace_old: bool = False) -> Bundle:
         """Write the bundle, whole or not at all, and give it back with its version. Raises `OutputExists`."""
-        with whole_folder(folder, replacing=MANIFEST if replace_old else None) as aside:
+        with whole_folder(folder, replaceable=is_bundle if replace_old else None) as aside:
             names = {
                 "words": self.vocabulary.words,
                 "chars": self.vocabulary.chars,
@@ -95,15 +97,16 @@ class Bundle:
                     name: {
                         "labels": head.labels,
                         "inverse_temperature": head.inverse_temperature,
-                        "threshold": head.threshold,
+                        "thresholds": dict(head.thresholds),
                     }
                     for name, head in self.heads.items()
                 },
                 "files": {file.name: _sha256(file) for file in sorted(aside.iterdir())},
                 **self.about,
             }
+            manifest["checksum"] = _checksum(manifest)
             (aside / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
-        return replace(self, version=_version(manifest))
+        return replace(self, version=manifest["checksum"][:12])
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -117,8 +120,21 @@ def load_bundle(folder: Path) -> Bundle:
         seen = _read_array(folder, "seen", (None,), np.uint64)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} contradicts itself: {error}. Train it again.") from error
-    about = {key: value for key, value in manifest.items() if key not in ("format", "text_steps", "heads", "files")}
-    return Bundle(vocabulary, idf, heads, seen, about, _version(manifest))
+    about = {
+        key: value
+        for key, value in manifest.items()
+        if key not in ("format", "text_steps", "heads", "files", "checksum")
+    }
+    return Bundle(vocabulary, idf, heads, seen, about, manifest["checksum"][:12])
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder holds a bundle and nothing else, so that replacing it loses nothing else."""
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {path.name for path in folder.iterdir()} <= {*files, MANIFEST}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def fingerprint(text: PreparedText) -> int:
@@ -135,13 +151,18 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = dict(json.loads(path.read_text(encoding="utf-8")))
         found, steps = manifest["format"], manifest["text_steps"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"The manifest of the bundle {folder} can't be read ({error}). {way_out}") from error
     if found != FORMAT:
         raise BundleError(f"The bundle {folder} has format {found!r}; this program reads format {FORMAT}. {way_out}")
     if steps != step_names():
         raise BundleError(
             f"The bundle {folder} was trained with the text steps {steps}; this program's are {step_names()}. {way_out}"
+        )
+    if manifest.get("checksum") != _checksum(manifest):
+        raise BundleError(
+            f"The manifest of the bundle {folder} was changed (its checksum is wrong). Copy the bundle again whole, "
+            "or train it again."
         )
     if problems := _manifest_problems(manifest):
         raise BundleError(f"The manifest of the bundle {folder} contradicts itself: {'; '.join(problems)}. {way_out}")
@@ -164,7 +185,7 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
         if not isinstance(head, dict):
             problems.append(f"head {name} must be a table")
             continue
-        labels, temperature, threshold = (head.get(key) for key in ("labels", "inverse_temperature", "threshold"))
+        labels, temperature, thresholds = (head.get(key) for key in ("labels", "inverse_temperature", "thresholds"))
         if (
             not isinstance(labels, list)
             or not all(isinstance(x, str) for x in labels)
@@ -173,8 +194,15 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
             problems.append(f"the labels of {name} must be different words")
         if not isinstance(temperature, float) or not 0 < temperature < float("inf"):
             problems.append(f"the inverse temperature of {name} must be a number above 0, not {temperature!r}")
-        if threshold is not None and (not isinstance(threshold, float) or not 0 < threshold <= 1):
-            problems.append(f"the threshold of {name} must be a probability or null, not {threshold!r}")
+        if not isinstance(thresholds, dict) or not all(
+            isinstance(threshold, float) and 0 < threshold <= 1 for threshold in thresholds.values()
+        ):
+            problems.append(f"the thresholds of {name} must be probabilities by region, not {thresholds!r}")
+        allowed = {SECTOR: all_sectors().keys(), URGENCY: {str(int(level)) for level in Urgency}}.get(name)
+        if isinstance(labels, list) and allowed is not None and (unknown := [x for x in labels if x not in allowed]):
+            problems.append(f"the labels of {name} hold {unknown}, which this program doesn't know")
+    if not isinstance(manifest.get("region"), str):
+        problems.append("the region must be a code")
     return problems
 
 
@@ -184,6 +212,8 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
         path = folder / name
         if path.parent != folder or not path.is_file() or path.is_symlink():
             problems.append(f"{name} is missing")
+        elif not os.access(path, os.R_OK):
+            problems.append(f"{name} may not be read")
         elif _sha256(path) != expected:
             problems.append(f"{name} was changed or cut short (its checksum is wrong)")
     if problems:
@@ -199,14 +229,13 @@ def _read_vocabulary(folder: Path) -> Vocabulary:
 
 def _read_head(folder: Path, name: str, entry: dict[str, Any], features: int) -> Head:
     labels = tuple(entry["labels"])
-    threshold = entry["threshold"]
     return Head(
         name=name,
         labels=labels,
         weights=_read_array(folder, f"{name}.weights", (features, len(labels)), np.float32),
         bias=_read_array(folder, f"{name}.bias", (len(labels),), np.float64),
         inverse_temperature=float(entry["inverse_temperature"]),
-        threshold=None if threshold is None else float(threshold),
+        thresholds=entry["thresholds"],
     )
 
 
@@ -230,9 +259,10 @@ def _ranked(labels: Sequence[str], probabilities: Floats) -> tuple[Ranked, ...]:
     return tuple(Ranked(labels[i], float(probabilities[i])) for i in order)
 
 
-def _version(manifest: dict[str, Any]) -> str:
-    """Twelve hexadecimal digits that name this bundle's content."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
+def _checksum(manifest: dict[str, Any]) -> str:
+    """What the manifest holds but for its own checksum; its first twelve digits name the bundle's version."""
+    rest = {key: value for key, value in manifest.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from model.stemming import LONGEST_WORD
 from model.text import PreparedText
 
 REMEMBERED_WORDS = 100_000
@@ -124,9 +125,10 @@ class FeatureExtractor:
         if numbers is None:
             known = self._chars
             numbers = np.array([known[term] for term in char_ngrams(word) if term in known], dtype=np.int64)
-            if len(self._memory) >= REMEMBERED_WORDS:
-                self._memory.clear()
-            self._memory[word] = numbers
+            if len(word) <= LONGEST_WORD:
+                if len(self._memory) >= REMEMBERED_WORDS:
+                    self._memory.clear()
+                self._memory[word] = numbers
         return numbers
 
     def _weigh(self, numbers: Indices) -> tuple[Indices, Floats]:

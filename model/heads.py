@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,8 +17,8 @@ class Head:
     """Scores of one question. `weights` (features, labels) float32, `bias` (labels,) float64.
 
     Probabilities are the softmax of scores times `inverse_temperature` (temperature scaling: Guo et al. 2017,
-    "On Calibration of Modern Neural Networks"). `threshold` is the least probability at which a program may act on the
-    answer by itself; None: at none.
+    "On Calibration of Modern Neural Networks"). `thresholds` gives, by region, the least probability at which a program
+    may act on the answer by itself; a region that isn't in it has proven nothing, so there it never may.
     """
 
     name: str
@@ -25,7 +26,7 @@ class Head:
     weights: NDArray[np.float32]
     bias: Floats
     inverse_temperature: float
-    threshold: float | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def logits(self, features: Features) -> Floats:
         """Scaled scores (labels,) of one text."""

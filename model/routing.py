@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from data.complaint import Complaint, Jurisdiction
 from data.region import Agency, Area, Region, known_regions, load_region
-from data.sectors import AREA_SECTORS
 from model.areas import AreaFinder, Mention
 from model.bundle import SECTOR, Bundle
 from model.prediction import Prediction
@@ -37,7 +36,7 @@ class Reason(StrEnum):
 REASON_TEXTS = {
     Reason.CONFIDENT: "Peluangnya mencapai batas untuk diteruskan otomatis.",
     Reason.NOT_CONFIDENT: "Peluangnya di bawah batas untuk diteruskan otomatis.",
-    Reason.NO_THRESHOLD: "Model ini belum boleh meneruskan otomatis: contoh berlabel masih terlalu sedikit.",
+    Reason.NO_THRESHOLD: "Model ini belum terbukti cukup sering benar di daerah ini, jadi semua laporan ditinjau.",
     Reason.UNREADABLE: "Tidak ada kata yang dikenal dalam laporan ini.",
     Reason.AREA_UNKNOWN: "Wilayah (kecamatan, kelurahan, atau desa) tidak disebut.",
     Reason.AREA_AMBIGUOUS: "Lebih dari satu wilayah mungkin dimaksud.",
@@ -86,7 +85,10 @@ class Router:
         known = complaint if complaint.region else replace(complaint, region=self.region.code)
         [prediction] = self.bundle.predict([known])
         mentions = self.finder.find(known)
-        return Routed(prediction, decide(prediction, mentions, self.finder, self.bundle.heads[SECTOR].threshold))
+        return Routed(
+            prediction,
+            decide(prediction, mentions, self.finder, self.bundle.heads[SECTOR].thresholds.get(known.region)),
+        )
 
 
 class Routers:
@@ -145,6 +147,6 @@ def _doubts_of_model(prediction: Prediction, threshold: float | None) -> list[Re
 def _doubts_of_place(choice: Choice, *, several_areas: bool) -> list[Reason]:
     if choice.agency is None:
         return [Reason.AREA_AMBIGUOUS if several_areas else Reason.AREA_UNKNOWN]
-    if choice.sector not in AREA_SECTORS and choice.agency.level is not Jurisdiction.LOCAL:
+    if choice.agency.level is not Jurisdiction.LOCAL:
         return [Reason.OTHER_GOVERNMENT]
     return []

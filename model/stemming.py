@@ -9,11 +9,14 @@ REMEMBERED_WORDS = 65_536
 LONGEST_WORD = 40
 
 
-@lru_cache(maxsize=REMEMBERED_WORDS)
 def stem(word: str) -> str:
     """The stem of one lower-case word; what isn't made of letters, or is longer than any word, stays as it is."""
-    if not word.isalpha() or len(word) > LONGEST_WORD:
-        return word
+    return word if len(word) > LONGEST_WORD or not word.isalpha() else remembered_stem(word)
+
+
+@lru_cache(maxsize=REMEMBERED_WORDS)
+def remembered_stem(word: str) -> str:
+    """PySastrawi's stem of a word of letters."""
     return str(_stemmer().stem_word(word))
 
 

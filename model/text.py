@@ -22,13 +22,13 @@ _GAP = r"[ \u00a0\u2009\u202f\u00ad\u200b-\u200f\u2060\ufeff\u2010-\u2015()-]"
 _MASKS = (
     ("[URL]", re.compile(r"(?:https?://|www\.)\S{1,2000}", re.IGNORECASE)),
     ("[EMAIL]", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")),
-    (
-        "[NIK]",
-        re.compile(rf"(?<!\d)(?:\d{{6}}{_GAP}?\d{{6}}|\d{{4}}{_GAP}?\d{{4}}{_GAP}?\d{{4}}){_GAP}?\d{{4}}(?!\d)"),
-    ),
 )
+_ID_NUMBER = re.compile(rf"(?<!\d)(?<!\d[.,])(?:\d(?:{_GAP}|\.)?){{15}}\d(?!\d)")
+_MOST_GAPS = 6
+# Not after "1." or "1,": that is an amount going on, unless a whole number stands before the comma.
 _PHONE = re.compile(
-    rf"(?<![\d.,])\(?(?:\+62{_GAP}{{0,2}}|62{_GAP}?|0)8\d{{1,12}}\)?(?:(?:{_GAP}{{1,3}}|\.)\d{{2,10}}){{0,5}}(?!\d)",
+    rf"(?<!\d)(?<!\d\.)(?<!\D\d,)(?<!\D\d\d,)(?<!\D\d\d\d,)"
+    rf"\(?(?:\+62{_GAP}{{0,2}}|62{_GAP}?|0)8\d{{1,12}}\)?(?:(?:{_GAP}{{1,3}}|\.)\d{{2,10}}){{0,5}}(?!\d)",
 )
 _PHONE_DIGITS = range(9, 15)
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -36,14 +36,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
 _HYPHENATED_TWIN = re.compile(r"\b([^\W\d_]{3,40})-\1\b")
 _NUMBERED_TWIN = re.compile(r"\b([^\W\d_]{3,40})2(?=\W|$)")
+_LONG_NUMBER = re.compile(r"\d{6,}")
 _WORD = re.compile(r"\w+")
 
 
 def mask_personal_data(text: str) -> str:
     """Put `[NIK]`, `[TELEPON]`, `[EMAIL]` and `[URL]` in place of what identifies a person."""
+    text = unicodedata.normalize("NFKC", text)
     for token, pattern in _MASKS:
         text = pattern.sub(token, text)
-    return _PHONE.sub(_mask_phone, text)
+    return _PHONE.sub(_mask_phone, _ID_NUMBER.sub(_mask_id_number, text))
+
+
+def _mask_id_number(found: re.Match[str]) -> str:
+    # Sixteen digits with a gap after nearly each are a list of small numbers.
+    return "[NIK]" if len(found[0]) <= 16 + _MOST_GAPS else found[0]
 
 
 def _mask_phone(found: re.Match[str]) -> str:
@@ -66,6 +73,11 @@ def undouble(text: str) -> str:
     return _NUMBERED_TWIN.sub(r"\1", _HYPHENATED_TWIN.sub(r"\1", text))
 
 
+def blur_numbers(text: str) -> str:
+    """Numbers of six digits or more become one: which one it was tells a person apart, not a sector."""
+    return _LONG_NUMBER.sub("000000", text)
+
+
 def spell_words(text: str) -> str:
     """Words only, one space between them: punctuation carries nothing that the features use."""
     return " ".join(_WORD.findall(text))
@@ -76,7 +88,7 @@ def stem_words(text: str) -> str:
     return " ".join(stem(word) for word in text.split())
 
 
-SURFACE_STEPS: tuple[TextStep, ...] = (mask_personal_data, fold, unstretch, undouble, spell_words)
+SURFACE_STEPS: tuple[TextStep, ...] = (mask_personal_data, fold, unstretch, undouble, blur_numbers, spell_words)
 STEM_STEPS: tuple[TextStep, ...] = (stem_words,)
 
 

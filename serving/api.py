@@ -76,7 +76,6 @@ def api_routes(triage: Triage) -> APIRouter:
         "/v1/predictions",
         tags=["predictions"],
         summary="Predict without keeping anything",
-        response_model_exclude_none=False,
         responses=_problems(**_BODY_PROBLEMS),
     )
     def create_predictions(new: NewPredictions) -> Predictions:

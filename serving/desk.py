@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -29,7 +28,7 @@ _WORDS_SHOWN = 8
 _OPENING_SHOWN = 140
 # A word is listed, and marked in the text, from this share of the strongest word's contribution on.
 _LISTED_FROM, _MARKED_FROM = 0.05, 0.2
-_ZONE = ZoneInfo("Asia/Jakarta")
+_ZONE = timezone(timedelta(hours=7), "WIB")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"]
 _STATUS = {Status.ROUTED: "Diteruskan otomatis", Status.WAITING: "Menunggu putusan", Status.DECIDED: "Sudah diputuskan"}
 _SOURCE = {LabelSource.HUMAN_ACCEPTED: "usulan diterima", LabelSource.HUMAN_CORRECTED: "usulan dikoreksi"}
@@ -69,10 +68,11 @@ class QueueLine:
 
 @dataclass(frozen=True)
 class QueuePage:
-    """What `/antrean` shows."""
+    """What `/antrean` shows: the waiting cases, or those the program routed by itself."""
 
     lines: list[QueueLine]
-    waiting: int
+    shows_routed: bool
+    count: int
     page: int
     has_next: bool
     notice: str
@@ -119,7 +119,7 @@ class CasePage:
 
     id: str
     status: str
-    is_waiting: bool
+    is_open: bool
     title: list[Piece]
     text: list[Piece]
     location: str
@@ -134,6 +134,7 @@ class CasePage:
     reasons: list[str]
     words: list[WordView]
     alternatives: list[OptionView]
+    likely: list[OptionView]
     others: list[OptionView]
     urgencies: list[UrgencyView]
     review: ReviewView | None
@@ -158,12 +159,15 @@ def desk_routes(triage: Triage) -> APIRouter:
         return RedirectResponse("/antrean")
 
     @routes.get("/antrean")
-    def queue(halaman: str = "1", selesai: str = "") -> HTMLResponse:
+    def queue(halaman: str = "1", lihat: str = "", selesai: str = "") -> HTMLResponse:
         number = int(halaman) if re.fullmatch(r"[1-9][0-9]{0,6}", halaman) else 1
-        found = triage.store.waiting(PAGE_SIZE + 1, (number - 1) * PAGE_SIZE)
+        routed = lihat == "diteruskan"
+        list_cases = triage.store.routed if routed else triage.store.waiting
+        found = list_cases(PAGE_SIZE + 1, (number - 1) * PAGE_SIZE)
         notice = f"Putusan untuk kasus {selesai[:8]} tersimpan." if re.fullmatch(r"[0-9a-f-]{36}", selesai) else ""
         lines = [_queue_line(case) for case in found[:PAGE_SIZE]]
-        page = QueuePage(lines, triage.store.count_waiting(), number, len(found) > PAGE_SIZE, notice)
+        count = triage.store.count(Status.ROUTED if routed else Status.WAITING)
+        page = QueuePage(lines, routed, count, number, len(found) > PAGE_SIZE, notice)
         return _render("queue.html", page)
 
     @routes.get("/kasus/{case_id}")
@@ -182,7 +186,7 @@ def desk_routes(triage: Triage) -> APIRouter:
         urgensi: Annotated[str, Form()] = "",
         catatan: Annotated[str, Form()] = "",
     ) -> Response:
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if not _is_own_page(request):
             return _render("message.html", MessagePage("Ditolak", "Putusan harus dikirim dari halaman kasus."), 403)
         try:
             found = triage.store.get(case_id)
@@ -202,6 +206,13 @@ def desk_routes(triage: Triage) -> APIRouter:
     return routes
 
 
+def _is_own_page(request: Request) -> bool:
+    """Whether a form was sent from this service's own page, as far as the browser tells."""
+    site, origin = request.headers.get("sec-fetch-site", "none"), request.headers.get("origin")
+    own = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    return own and site in ("same-origin", "none")
+
+
 def case_page(case: Case, sent: SentForm | None = None, problem: str = "") -> CasePage:
     """The page of one case; `sent` and `problem` are of a verdict that was refused."""
     region, answer = load_region(case.complaint.region), case.answer
@@ -214,11 +225,12 @@ def case_page(case: Case, sent: SentForm | None = None, problem: str = "") -> Ca
         for entry in detail["alternatives"]
         if entry["agency"]
     ]
+    options = _all_options(region)
     suggestion = _option(region, answer.agency, answer.sector, answer.probability) if answer.agency else None
     return CasePage(
         id=case.id,
         status=_STATUS[case.status],
-        is_waiting=case.status is Status.WAITING,
+        is_open=case.status is not Status.DECIDED,
         title=marked_pieces(case.complaint.title, deciding),
         text=marked_pieces(case.complaint.text, deciding),
         location=case.complaint.location,
@@ -239,7 +251,8 @@ def case_page(case: Case, sent: SentForm | None = None, problem: str = "") -> Ca
             if abs(contribution) > _LISTED_FROM * strongest
         ],
         alternatives=alternatives,
-        others=_all_options(region),
+        likely=[option for option in options if option.value.endswith(f"/{answer.sector}")],
+        others=[option for option in options if not option.value.endswith(f"/{answer.sector}")],
         urgencies=[_urgency(level) for level in Urgency],
         review=_review(case, region),
         form=sent or SentForm(suggestion.value if suggestion else "lain", "", str(answer.urgency), ""),
@@ -274,7 +287,8 @@ def _parse_verdict(region: Region, sent: SentForm) -> tuple[Verdict | None, str]
 
 def _plain_note(note: str) -> str:
     """A note with one character a line end, as the browser counted it, and no control characters."""
-    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", note.replace("\r\n", "\n")).strip()
+    whole = note.replace("\r\n", "\n").encode("utf-8", "replace").decode("utf-8")
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", whole).strip()
 
 
 def _all_options(region: Region) -> list[OptionView]:
@@ -299,11 +313,12 @@ def _option(region: Region, agency: str, sector: str, probability: float | None 
 def _queue_line(case: Case) -> QueueLine:
     region, answer = load_region(case.complaint.region), case.answer
     office = region.all_agencies.get(answer.agency) if answer.agency else None
+    unreadable = Reason.UNREADABLE.value in answer.detail["reasons"]
     opening = " ".join((case.complaint.title or case.complaint.text).split())
     return QueueLine(
         id=case.id,
         opening=opening if len(opening) <= _OPENING_SHOWN else opening[:_OPENING_SHOWN] + " …",
-        agency=office.name if office else "Wilayah belum diketahui",
+        agency="Tidak terbaca" if unreadable else office.name if office else "Wilayah belum diketahui",
         sector=find_sector(answer.sector).name,
         percent=_percent(answer.probability),
         urgency=None if answer.urgency is None else _urgency(answer.urgency),

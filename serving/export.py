@@ -29,14 +29,14 @@ COLUMNS = (
 
 
 def reviewed_rows(store: Store) -> tuple[list[dict[str, object]], int]:
-    """The rows under `COLUMNS`, and how many secret cases were left out: their text is never trained on."""
-    rows, secret = [], 0
-    for case in store.reviewed():
-        if case.confidentiality is Confidentiality.RAHASIA:
-            secret += 1
-        else:
-            rows.append(_row(case))
-    return rows, secret
+    """The rows under `COLUMNS`, and how many cases were left out: secret ones, and those whose text was emptied."""
+    cases = list(store.reviewed())
+    kept = [case for case in cases if case.confidentiality is not Confidentiality.RAHASIA and _has_words(case)]
+    return [_row(case) for case in kept], len(cases) - len(kept)
+
+
+def _has_words(case: Case) -> bool:
+    return bool(case.complaint.text.strip() or case.complaint.title.strip())
 
 
 def _row(case: Case) -> dict[str, object]:

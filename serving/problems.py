@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,18 @@ MEDIA_TYPE = "application/problem+json"
 # Fields whose value an error may repeat. Any other may hold a citizen's words, an unknown one too.
 _SHOWN = {"region", "received_at", "confidentiality", "explain"}
 _VALUE_SHOWN = 60
+_NOT_JSON = "The body can't be read as JSON. Nothing was kept; send one JSON object, in UTF-8."
+_EXPECTED = {
+    "extra_forbidden": "no such field: leave it out",
+    "missing": "this field, which is missing",
+    "string_type": "text in quotes",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "model_attributes_type": "one JSON object, sent as Content-Type: application/json",
+    "model_type": "one JSON object",
+    "timezone_aware": "a time with its zone, such as 2026-11-24T08:15:00+07:00",
+}
+_log = logging.getLogger("disposisi")
 
 STATUS_OF: dict[type[Exception], HTTPStatus] = {
     NoSuchCase: HTTPStatus.NOT_FOUND,
@@ -44,6 +57,10 @@ def handle_problems(app: FastAPI) -> None:
 
     async def known(request: Request, error: Exception) -> Response:
         status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+        if isinstance(error, SQLAlchemyError):
+            # The class and the driver's first line: parameters would be citizens' words.
+            reason = str(getattr(error, "orig", "")).partition("\n")[0]
+            _log.error("database: %s: %s", type(error).__name__, reason)
         if request.url.path.startswith(DESK_PATHS):
             return error_page(status)
         if isinstance(error, SQLAlchemyError):
@@ -51,10 +68,12 @@ def handle_problems(app: FastAPI) -> None:
                            headers={"Retry-After": "5"})  # fmt: skip
         return problem(status, str(error))
 
-    async def invalid(_request: Request, error: Exception) -> JSONResponse:
+    async def invalid(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(DESK_PATHS):
+            return error_page(422)
         details = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in details):
-            return problem(400, "The body can't be read as JSON. Nothing was kept; send one JSON object.")
+            return problem(400, _NOT_JSON)
         errors = [_field_problem(item) for item in details]
         count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''}"
         return problem(422, f"The request has {count}; nothing was kept. Mend what `errors` names.", errors)
@@ -64,6 +83,8 @@ def handle_problems(app: FastAPI) -> None:
         if request.url.path.startswith(DESK_PATHS):
             return error_page(status)
         detail = error.detail if isinstance(error, HTTPException) else ""
+        if status == 400:  # the framework's own word for a body that its parser gave up on
+            detail = _NOT_JSON
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
         return problem(status, detail, headers=headers)
 
@@ -91,12 +112,14 @@ def _field_problem(item: dict[str, Any]) -> dict[str, Any]:
 
 def _expected(item: dict[str, Any]) -> str:
     limits, kind = item.get("ctx", {}), item["type"]
-    if kind == "extra_forbidden":
-        return "no such field: leave it out"
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
     if kind in ("too_long", "string_too_long") and isinstance(item.get("input"), str):
         return f"at most {limits['max_length']} characters; this has {len(item['input'])}"
     if kind in ("too_short", "string_too_short") and isinstance(item.get("input"), str):
         return f"at least {limits['min_length']} character"
+    if kind in ("too_long", "too_short"):
+        return f"a list of {limits.get('min_length', 1)} to {limits.get('max_length', 'more')} items"
     return str(item["msg"]).removeprefix("Value error, ")
 
 

@@ -39,6 +39,7 @@ def _is_not_blank(value: str) -> str:
 
 
 def _is_region(value: str) -> str:
+    value = value.casefold()
     if value and value not in known_regions():
         raise ValueError(f"a known region: {', '.join(known_regions())}")
     return value

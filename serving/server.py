@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from data.errors import DisposisiError
-from data.region import load_region
+from data.region import known_regions, load_region
 from model.bundle import load_bundle
 from serving.app import create_app
 from serving.limits import is_loopback
@@ -22,6 +22,8 @@ def run(bundle: Path, region: str | None, database: str, host: str, port: int) -
     """Serve until told to stop. A bundle, region, database or address that won't do ends the start with its error."""
     listener = _listen(host, port)
     loaded = load_bundle(bundle)
+    for known in known_regions():
+        load_region(known)  # a region file that can't be used ends the start, not a citizen's complaint
     code = load_region(region or str(loaded.about["region"])).code
     store = open_store(database)
     app = create_app(Triage(loaded, code, store))
@@ -32,7 +34,7 @@ def run(bundle: Path, region: str | None, database: str, host: str, port: int) -
     print("No keys or sign-in yet, so only this machine can reach it.")
     print(f"Moderators' desk: {address}/antrean   API description: {address}/openapi.json")
     print(f"Listening on {address}", flush=True)
-    # Access lines would only repeat what the proxy in front logs; errors are still told.
+    # No access lines: nobody needs them yet. Errors are told.
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
     # Uvicorn ends the requests under way, then raises the signal again: being asked to stop is no error.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from serving.migrate import migrate
 
 
 class AlreadyDecided(DisposisiError):
-    """A verdict on a case that has one, or that was routed and waits for none."""
+    """A verdict on a case that has one."""
 
 
 class NoSuchCase(DisposisiError):
@@ -145,26 +145,29 @@ class Store:
 
     def waiting(self, limit: int, offset: int = 0) -> list[Case]:
         """Cases that wait for a moderator: the most urgent first, among them the least sure, then the oldest."""
-        query = (
-            _whole_cases()
-            .where(cases.c.status == Status.WAITING)
-            .order_by(func.coalesce(answers.c.urgency, 1).desc(), answers.c.probability, cases.c.created_at, cases.c.id)
-            .limit(limit)
-            .offset(offset)
-        )
+        order = (func.coalesce(answers.c.urgency, 1).desc(), answers.c.probability, cases.c.created_at, cases.c.id)
+        return self._listed(Status.WAITING, order, limit, offset)
+
+    def routed(self, limit: int, offset: int = 0) -> list[Case]:
+        """Cases that the program routed by itself and nobody has corrected, the newest first."""
+        return self._listed(Status.ROUTED, (cases.c.created_at.desc(), cases.c.id), limit, offset)
+
+    def _listed(self, status: Status, order: Sequence[Any], limit: int, offset: int) -> list[Case]:
+        query = _whole_cases().where(cases.c.status == status).order_by(*order).limit(limit).offset(offset)
         with self._reader.connect() as connection:
             return [_case(row) for row in connection.execute(query).mappings()]
 
-    def count_waiting(self) -> int:
-        query = select(func.count()).select_from(cases).where(cases.c.status == Status.WAITING)
+    def count(self, status: Status) -> int:
+        """How many cases have a status."""
+        query = select(func.count()).select_from(cases).where(cases.c.status == status)
         with self._reader.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
     def decide(self, case_id: str, review: Review) -> None:
-        """Append a review to a waiting case. `NoSuchCase` or `AlreadyDecided` leave everything as it was."""
+        """Append a review to a case that nobody has decided. `NoSuchCase` or `AlreadyDecided` leave all as it was."""
         claim = (
             update(cases)
-            .where(cases.c.id == case_id, cases.c.status == Status.WAITING)
+            .where(cases.c.id == case_id, cases.c.status != Status.DECIDED)
             .values(status=Status.DECIDED.value)
         )
         verdict = review.verdict
@@ -173,7 +176,7 @@ class Store:
                 status = connection.execute(select(cases.c.status).where(cases.c.id == case_id)).scalar()
                 if status is None:
                     raise NoSuchCase(f"There is no case {case_id!r}.")
-                raise AlreadyDecided(f"Case {case_id!r} is {status}; it doesn't wait for a verdict.")
+                raise AlreadyDecided(f"Case {case_id!r} is {status} already.")
             connection.execute(
                 insert(reviews),
                 {
@@ -193,8 +196,12 @@ class Store:
 
     def is_ready(self) -> bool:
         """Whether the database answers."""
-        with self._reader.connect() as connection:
-            return int(connection.execute(select(1)).scalar_one()) == 1
+        try:
+            with self._reader.connect() as connection:
+                connection.execute(select(cases.c.id).limit(1))
+        except SQLAlchemyError:
+            return False
+        return True
 
     def close(self) -> None:
         self._engine.dispose()
@@ -211,12 +218,16 @@ def open_store(database: str, *, must_exist: bool = False) -> Store:
         raise CannotOpen("--database is neither a file name nor a database URL such as sqlite:///cases.db.") from None
     name = url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
     try:
-        if url.get_backend_name() == "sqlite" and url.database:
+        if url.get_backend_name() == "sqlite":
+            if not url.database or url.database == ":memory:":
+                raise CannotOpen("--database must be a file: what a database in memory holds is lost at each stop.")
             path = Path(url.database)
             if must_exist and not path.is_file():
                 raise CannotOpen(f"There is no database at {path}. Start one with: disposisi serve --database {path}")
             path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url)
+            # Complaints are for the service's own user only; the files SQLite puts beside take the same mode.
+            path.touch(mode=0o600)
+        engine = create_engine(url, hide_parameters=True)
         if engine.dialect.name == "sqlite":
             _set_up_sqlite(engine)
         migrate(engine)

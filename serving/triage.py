@@ -64,7 +64,7 @@ class Triage:
             id=str(uuid4()),
             status=Status.ROUTED if routed.disposition.outcome is Outcome.AUTO else Status.WAITING,
             complaint=complaint,
-            channel=intake.channel,
+            channel=mask_personal_data(intake.channel),
             confidentiality=intake.confidentiality,
             received_at=(intake.received_at or created_at).astimezone(UTC),
             created_at=created_at,
@@ -74,7 +74,8 @@ class Triage:
         return case
 
     def decide(self, case_id: str, verdict: Verdict) -> Review:
-        """Append a moderator's verdict to a waiting case."""
+        """Append a moderator's verdict to a case that nobody has decided: waiting, or routed and now corrected."""
+        verdict = replace(verdict, note=mask_personal_data(verdict.note))
         answer = self.store.get(case_id).answer
         suggested = (answer.sector, answer.agency, answer.urgency)
         accepted = suggested == (verdict.sector, verdict.agency, verdict.urgency)

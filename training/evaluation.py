@@ -116,6 +116,8 @@ def evaluate(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progre
     if not rows:
         raise TooFewRows("There are no rows to evaluate on.")
     unseen = [row for row in rows if not bundle.has_seen(row.complaint)]
+    if unseen and not any(row.sector or row.agency or row.urgency is not None for row in unseen):
+        raise TooFewRows(f"None of the {len(unseen)} rows that are new to the bundle has a label: nothing to measure.")
     if not unseen:
         raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
     progress("scores", 0.1)
@@ -157,7 +159,7 @@ class _Measures:
         return {
             "sector_accuracy": mean_figure(right, groups),
             "sector_top3": mean_figure(np.array([a in b for a, b in zip(labels, first3, strict=True)], float), groups),
-            "sector_macro_f1": _label_figure(labels, found, groups, macro_f1),
+            "sector_macro_f1": _macro_f1_figure(labels, found, groups),
             "calibration_error": calibration_error(confidence, right) if len(right) else None,
             "auto_share": mean_figure(auto.astype(np.float64), groups),
             "auto_precision": mean_figure(right[auto], groups[auto]),
@@ -190,17 +192,17 @@ class _Measures:
         right = np.array([a == b for a, b in zip(labels, found, strict=True)], dtype=np.float64)
         return {
             "urgency_accuracy": mean_figure(right, groups),
-            "urgency_macro_f1": _label_figure(labels, found, groups, macro_f1),
+            "urgency_macro_f1": _macro_f1_figure(labels, found, groups),
             "urgency_kappa": _label_figure(labels, found, groups, quadratic_kappa, [str(int(u)) for u in Urgency]),
         }
 
 
-def macro_f1(confusion: Floats) -> float:
-    """Mean F1 over the labels that occur; `confusion` (k, k) counts label by answer."""
+def macro_f1(confusion: Floats, counted: NDArray[np.bool_] | None = None) -> float:
+    """Mean F1 over the labels that occur, or over those `counted` (k,); `confusion` (k, k) counts label by answer."""
     hits = np.diag(confusion)
     labelled, answered = confusion.sum(axis=1), confusion.sum(axis=0)
     f1 = 2 * hits / np.maximum(labelled + answered, 1e-12)
-    return float(f1[labelled > 0].mean())
+    return float(f1[labelled > 0 if counted is None else counted & (labelled + answered > 0)].mean())
 
 
 def quadratic_kappa(confusion: Floats) -> float:
@@ -252,6 +254,13 @@ def _label_figure(
     drawn = [scored(draw[inverse]) for draw in _draws(int(inverse.max()) + 1)]
     low, high = np.quantile(drawn, (0.025, 0.975))
     return Figure(scored(np.ones(len(labels))), float(low), float(high), len(labels))
+
+
+def _macro_f1_figure(labels: Sequence[str], found: Sequence[str], groups: Ints) -> Figure | None:
+    """Macro-F1 over the labels of all rows. A resample that draws no row of a label but answers it scores 0 there."""
+    names = sorted({*labels, *found})
+    counted = np.array([name in set(labels) for name in names])
+    return _label_figure(labels, found, groups, lambda confusion: macro_f1(confusion, counted), names)
 
 
 def _draws(groups: int) -> list[Floats]:

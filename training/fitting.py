@@ -36,8 +36,9 @@ from training.recipe import Recipe
 from training.splitting import Ints, assign_folds, near_copy_groups
 
 FEWEST_ROWS = 20
-# A region's own rows decide its threshold once there are this many; before, every region's do.
-FEWEST_ROWS_FOR_OWN_THRESHOLD = 200
+# Rows that were written for the project, not sent by citizens: learned from, but no evidence of how often one is right.
+WRITTEN = "written"
+_FEWEST_REAL_ROWS = 200
 _SEED = 20180901
 _JOBS = 2
 _ROWS_WORTH_PROCESSES = 5_000
@@ -87,6 +88,18 @@ class Training:
     pipelines: dict[str, Pipeline]
     notes: list[str] = field(default_factory=list)
 
+    def promise(self, region: str) -> str:
+        """What the bundle may do without a person in a region, in plain words."""
+        evidence = self.bundle.about["metrics"][SECTOR]["evidence"].get(region, {"rows": 0, "coverage": 0.0})
+        what = f"its {evidence['rows']} real labelled rows"
+        if region in self.bundle.heads[SECTOR].thresholds:
+            share = f"{evidence['coverage']:.0%} of complaints like {what}"
+            return f"Routed without a person in {region}: {share}, with a promise of {PROMISED_PRECISION:.0%} right."
+        return (
+            f"Nothing is routed without a person in {region}: {what} can't promise {PROMISED_PRECISION:.0%} right. "
+            "More of them help; written rows and other regions' rows are no evidence."
+        )
+
 
 def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Progress = silent) -> Training:
     """Train a bundle for a region from rows of any region. Each head learns from the rows that have its label.
@@ -110,7 +123,10 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     union = make_features(recipe)
     progress("features", 0.1)
     try:
-        features = union.fit_transform(texts).tocsr()
+        # One text of each group of near-copies makes the vocabulary: a term must occur in two complaints, so that a
+        # bundle holds no words of a single one, however often it was sent.
+        union.fit([texts[i] for i in np.unique(groups, return_index=True)[1]])
+        features = union.transform(texts).tocsr()
     except ValueError as error:
         raise TooFewRows(f"The {len(rows)} labelled rows share no words to learn from ({error}).") from None
     pipelines: dict[str, Pipeline] = {}
@@ -127,9 +143,9 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
                 raise TooFewRows(f"The sector head has {what}; it needs {FEWEST_ROWS} rows of two sectors or more.")
             notes.append(f"No {question.name} head: {what}; it needs {FEWEST_ROWS} rows of two labels or more.")
             continue
-        fitted = fit_head(features[labelled], names, groups[labelled], recipe)
-        own = np.array([rows[i].complaint.region == region for i in labelled])
-        head, metrics[question.name] = _as_head(question, fitted, own)
+        real = np.array([rows[i].label_source != WRITTEN for i in labelled])
+        fitted = fit_head(features[labelled], names, groups[labelled], recipe, real)
+        head, metrics[question.name] = _as_head(question, fitted, [rows[i] for i in labelled], groups[labelled])
         heads[question.name] = head
         pipelines[question.name] = Pipeline([("features", union), ("head", fitted.classifier)])
         notes += _thin_labels(question.name, names)
@@ -164,8 +180,13 @@ class FittedHead:
     labels: Ints
 
 
-def fit_head(features: csr_matrix, names: NDArray[Any], groups: Ints, recipe: Recipe) -> FittedHead:
-    """Fit on all rows, and on all but one fold in turn to calibrate; near-copies are in one fold."""
+def fit_head(
+    features: csr_matrix, names: NDArray[Any], groups: Ints, recipe: Recipe, real: NDArray[np.bool_]
+) -> FittedHead:
+    """Fit on all rows, and on all but one fold in turn to calibrate; near-copies are in one fold.
+
+    The temperature is that of the `real` rows (n,), once there are enough of them.
+    """
     classes, labels = np.unique(names, return_inverse=True)
     labels = labels.astype(np.int64)
     folds = assign_folds(groups, recipe.folds, _SEED)
@@ -185,7 +206,8 @@ def fit_head(features: csr_matrix, names: NDArray[Any], groups: Ints, recipe: Re
         placed[:, kept_aside.classes_] = part
         scores[~mask] = placed
     whole = fits[0]
-    whole.inverse_temperature = fit_inverse_temperature(scores, labels)
+    telling = real if real.sum() >= _FEWEST_REAL_ROWS else np.ones_like(real)
+    whole.inverse_temperature = fit_inverse_temperature(scores[telling], labels[telling])
     return FittedHead(whole, tuple(str(name) for name in classes), scores, labels)
 
 
@@ -203,14 +225,13 @@ def _fit_svc(features: csr_matrix, labels: Ints, recipe: Recipe) -> CalibratedSV
         return CalibratedSVC(svc).fit(features, labels)
 
 
-def _as_head(question: Question, fitted: FittedHead, own: NDArray[np.bool_]) -> tuple[Head, dict[str, object]]:
+def _as_head(
+    question: Question, fitted: FittedHead, rows: Sequence[LabelledRow], groups: Ints
+) -> tuple[Head, dict[str, object]]:
     """The head as the bundle keeps it, with what the rows kept aside in turn say of it."""
     classifier = fitted.classifier
     probabilities = softmax(classifier.inverse_temperature * fitted.scores)
     right = probabilities.argmax(axis=1) == fitted.labels
-    deciding = own if own.sum() >= FEWEST_ROWS_FOR_OWN_THRESHOLD else np.ones_like(own)
-    confidence = probabilities.max(axis=1)
-    threshold = choose_threshold(confidence[deciding], right[deciding]) if question.acts else None
     top3 = (np.argsort(-probabilities, axis=1)[:, :3] == fitted.labels[:, None]).any(axis=1)
     metrics: dict[str, object] = {
         "rows": len(right),
@@ -218,12 +239,13 @@ def _as_head(question: Question, fitted: FittedHead, own: NDArray[np.bool_]) -> 
         "cross_fitted_accuracy": round(float(right.mean()), 4),
         "cross_fitted_top3": round(float(top3.mean()), 4),
     }
+    thresholds: dict[str, float] = {}
     if question.acts:
+        thresholds, evidence = _thresholds(probabilities.max(axis=1), right, rows, groups)
         metrics |= {
             "promised_precision": PROMISED_PRECISION,
             "promise_confidence": PROMISE_CONFIDENCE,
-            "threshold_rows": int(deciding.sum()),
-            "threshold_coverage": round(float((confidence[deciding] >= threshold).mean()), 4) if threshold else 0.0,
+            "evidence": evidence,
         }
     svc = classifier.svc_
     two = len(fitted.names) == 2
@@ -235,9 +257,31 @@ def _as_head(question: Question, fitted: FittedHead, own: NDArray[np.bool_]) -> 
         weights=np.ascontiguousarray(weights.T, dtype=np.float32),
         bias=bias.astype(np.float64),
         inverse_temperature=classifier.inverse_temperature,
-        threshold=threshold,
+        thresholds=thresholds,
     )
     return head, metrics
+
+
+def _thresholds(
+    confidence: Floats, right: NDArray[np.bool_], rows: Sequence[LabelledRow], groups: Ints
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """For each region the threshold that its own real rows can prove, and how many rows and what coverage that is.
+
+    One row of each group of near-copies counts: a complaint sent two hundred times is one piece of evidence.
+    """
+    first = np.zeros(len(rows), dtype=np.bool_)
+    first[np.unique(groups, return_index=True)[1]] = True
+    thresholds, evidence = {}, {}
+    for region in sorted({row.complaint.region for row in rows}):
+        own = np.array([row.complaint.region == region and row.label_source != WRITTEN for row in rows])
+        telling = own & first
+        threshold = choose_threshold(confidence[telling], right[telling])
+        coverage = 0.0
+        if threshold is not None:
+            thresholds[region] = threshold
+            coverage = round(float((confidence[telling] >= threshold).mean()), 4)
+        evidence[region] = {"rows": int(telling.sum()), "coverage": coverage}
+    return thresholds, evidence
 
 
 def _vocabulary(union: FeatureUnion) -> Vocabulary:

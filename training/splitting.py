@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, csc_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -27,18 +27,34 @@ def near_copy_groups(texts: Sequence[PreparedText]) -> Ints:
     hashing = HashingVectorizer(analyzer=_runs, norm=None, binary=True, alternate_sign=False)
     runs = hashing.transform(different).tocsc()
     sizes = np.asarray(runs.sum(axis=1)).ravel()
-    # Greetings shared by hundreds of texts make no near-copies, but would make the product below large.
-    rare = runs[:, np.diff(runs.indptr) <= _TOO_COMMON].tocsr()
+    is_common = np.diff(runs.indptr) > _TOO_COMMON
+    rare = runs[:, ~is_common].tocsr()
     frequent = sizes - np.asarray(rare.sum(axis=1)).ravel()
     shared = (rare @ rare.T).tocoo()
     upper = shared.row < shared.col
     left, right, common = shared.row[upper], shared.col[upper], shared.data[upper]
     common = common + np.minimum(frequent[left], frequent[right])
+    # All pairs of a run that hundreds share would be too many: there neighbours in the order of the texts are compared,
+    # so that copies by the hundred form a chain, while a shared greeting alone makes none.
+    chain = _neighbours(runs[:, is_common].tocsc())
+    rows = runs.tocsr()
+    chain_common = np.asarray(rows[chain[0]].multiply(rows[chain[1]]).sum(axis=1)).ravel()
+    left, right = np.concatenate([left, chain[0]]), np.concatenate([right, chain[1]])
+    common = np.concatenate([common, chain_common])
     alike = common >= ALIKE_FROM * (sizes[left] + sizes[right] - common)
     shape = (len(different), len(different))
     pairs = coo_matrix((np.ones(int(alike.sum())), (left[alike], right[alike])), shape=shape)
     groups: Ints = connected_components(pairs, directed=False)[1].astype(np.int64)[which]
     return groups
+
+
+def _neighbours(runs: csc_matrix) -> NDArray[np.int64]:
+    """Pairs (2, n) of texts that stand next to each other among those that share a run."""
+    pairs = [(column[:-1], column[1:]) for column in np.split(runs.indices, runs.indptr[1:-1])]
+    if not pairs:
+        return np.zeros((2, 0), dtype=np.int64)
+    joined = np.sort(np.array([np.concatenate(side) for side in zip(*pairs, strict=True)], dtype=np.int64), axis=0)
+    return np.unique(joined, axis=1)
 
 
 def _runs(text: str) -> list[str]:

@@ -182,27 +182,27 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
     if SECTOR not in heads:
         problems.append("there is no sector head")
     for name, head in heads.items():
-        if not isinstance(head, dict):
-            problems.append(f"head {name} must be a table")
-            continue
-        labels, temperature, thresholds = (head.get(key) for key in ("labels", "inverse_temperature", "thresholds"))
-        if (
-            not isinstance(labels, list)
-            or not all(isinstance(x, str) for x in labels)
-            or len(set(labels)) != len(labels)
-        ):
-            problems.append(f"the labels of {name} must be different words")
-        if not isinstance(temperature, float) or not 0 < temperature < float("inf"):
-            problems.append(f"the inverse temperature of {name} must be a number above 0, not {temperature!r}")
-        if not isinstance(thresholds, dict) or not all(
-            isinstance(threshold, float) and 0 < threshold <= 1 for threshold in thresholds.values()
-        ):
-            problems.append(f"the thresholds of {name} must be probabilities by region, not {thresholds!r}")
-        allowed = {SECTOR: all_sectors().keys(), URGENCY: {str(int(level)) for level in Urgency}}.get(name)
-        if isinstance(labels, list) and allowed is not None and (unknown := [x for x in labels if x not in allowed]):
-            problems.append(f"the labels of {name} hold {unknown}, which this program doesn't know")
+        problems += _head_problems(name, head) if isinstance(head, dict) else [f"head {name} must be a table"]
     if not isinstance(manifest.get("region"), str):
         problems.append("the region must be a code")
+    return problems
+
+
+def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
+    problems = []
+    labels, temperature, thresholds = (head.get(key) for key in ("labels", "inverse_temperature", "thresholds"))
+    words = [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
+    if not words or words != labels or len(set(words)) != len(words):
+        problems.append(f"the labels of {name} must be different words")
+    allowed = {SECTOR: all_sectors().keys(), URGENCY: {str(int(level)) for level in Urgency}}.get(name, set(words))
+    if unknown := [word for word in words if word not in allowed]:
+        problems.append(f"the labels of {name} hold {unknown}, which this program doesn't know")
+    if not isinstance(temperature, float) or not 0 < temperature < float("inf"):
+        problems.append(f"the inverse temperature of {name} must be a number above 0, not {temperature!r}")
+    if not isinstance(thresholds, dict) or not all(
+        isinstance(threshold, float) and 0 < threshold <= 1 for threshold in thresholds.values()
+    ):
+        problems.append(f"the thresholds of {name} must be probabilities by region, not {thresholds!r}")
     return problems
 
 

@@ -23,12 +23,20 @@ _MASKS = (
     ("[URL]", re.compile(r"(?:https?://|www\.)\S{1,2000}", re.IGNORECASE)),
     ("[EMAIL]", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")),
 )
-_ID_NUMBER = re.compile(rf"(?<!\d)(?<!\d[.,])(?:\d(?:{_GAP}|\.)?){{15}}\d(?!\d)")
-_MOST_GAPS = 6
-# Not after "1." or "1,": that is an amount going on, unless a whole number stands before the comma.
+# Sixteen digits in the groups people write an ID number in, all parted alike; amounts and dates come in other groups.
+_ID_GROUPS = ("6 6 4", "4 4 4 4", "10 6", "2 2 2 6 4", "2 2 2 2 2 2 4")
+_ID_NUMBER = re.compile(
+    "|".join(
+        rf"(?<!\d)\d{{{sizes[0]}}}(?P<gap{number}>{_GAP}?|\.)"
+        + rf"(?P=gap{number})".join(rf"\d{{{size}}}" for size in sizes[1:])
+        + r"(?!\d)"
+        for number, sizes in enumerate(groups.split() for groups in _ID_GROUPS)
+    )
+)
+# The first group has four digits or more, so that "1.081.234.567" is an amount going on; a second number is its own.
 _PHONE = re.compile(
-    rf"(?<!\d)(?<!\d\.)(?<!\D\d,)(?<!\D\d\d,)(?<!\D\d\d\d,)"
-    rf"\(?(?:\+62{_GAP}{{0,2}}|62{_GAP}?|0)8\d{{1,12}}\)?(?:(?:{_GAP}{{1,3}}|\.)\d{{2,10}}){{0,5}}(?!\d)",
+    rf"(?<!\d)\(?(?:\+62{_GAP}{{0,2}}8\d{{1,12}}|62{_GAP}?8\d{{1,12}}|08\d{{2,12}})\)?"
+    rf"(?:(?:{_GAP}{{1,3}}|\.)(?!\(?(?:\+?62|0)8)\d{{2,10}}){{0,5}}(?!\d)"
 )
 _PHONE_DIGITS = range(9, 15)
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -36,7 +44,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
 _HYPHENATED_TWIN = re.compile(r"\b([^\W\d_]{3,40})-\1\b")
 _NUMBERED_TWIN = re.compile(r"\b([^\W\d_]{3,40})2(?=\W|$)")
-_LONG_NUMBER = re.compile(r"\d{6,}")
+_LONG_NUMBER = re.compile(r"(?<!\w)\d{6,}(?!\w)")
 _WORD = re.compile(r"\w+")
 
 
@@ -45,12 +53,7 @@ def mask_personal_data(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     for token, pattern in _MASKS:
         text = pattern.sub(token, text)
-    return _PHONE.sub(_mask_phone, _ID_NUMBER.sub(_mask_id_number, text))
-
-
-def _mask_id_number(found: re.Match[str]) -> str:
-    # Sixteen digits with a gap after nearly each are a list of small numbers.
-    return "[NIK]" if len(found[0]) <= 16 + _MOST_GAPS else found[0]
+    return _PHONE.sub(_mask_phone, _ID_NUMBER.sub("[NIK]", text))
 
 
 def _mask_phone(found: re.Match[str]) -> str:
@@ -74,8 +77,8 @@ def undouble(text: str) -> str:
 
 
 def blur_numbers(text: str) -> str:
-    """Numbers of six digits or more become one: which one it was tells a person apart, not a sector."""
-    return _LONG_NUMBER.sub("000000", text)
+    """Numbers of six digits or more become the word "nomor": which one it was tells a person apart, not a sector."""
+    return _LONG_NUMBER.sub("nomor", text)
 
 
 def spell_words(text: str) -> str:

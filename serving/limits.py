@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.desk import DESK_PATHS, error_page
 from serving.problems import problem
 
 LARGEST_BODY = 4 * 1024 * 1024
@@ -42,7 +44,12 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        too_large = problem(413, f"The body is larger than {self._limit} bytes. Send fewer or shorter texts.")
+        on_desk = scope["path"].startswith(DESK_PATHS)
+        too_large: Response = (
+            error_page(413)
+            if on_desk
+            else problem(413, f"The body is larger than {self._limit} bytes. Send fewer or shorter texts.")
+        )
         if announced.isdigit() and int(announced) > self._limit:
             await too_large(scope, receive, send)
             return

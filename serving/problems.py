@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from data.errors import UnknownName
 from serving.desk import DESK_PATHS, error_page
+from serving.schemas import MOST_PREDICTIONS
 from serving.store import AlreadyDecided, NoSuchCase
 
 MEDIA_TYPE = "application/problem+json"
@@ -28,7 +29,6 @@ _EXPECTED = {
     "string_type": "text in quotes",
     "bool_type": "true or false",
     "list_type": "a list",
-    "model_attributes_type": "one JSON object, sent as Content-Type: application/json",
     "model_type": "one JSON object",
     "timezone_aware": "a time with its zone, such as 2026-11-24T08:15:00+07:00",
 }
@@ -112,6 +112,8 @@ def _field_problem(item: dict[str, Any]) -> dict[str, Any]:
 
 def _expected(item: dict[str, Any]) -> str:
     limits, kind = item.get("ctx", {}), item["type"]
+    if kind == "model_attributes_type":
+        return "one JSON object" if item["loc"][1:] else "one JSON object, sent as Content-Type: application/json"
     if kind in _EXPECTED:
         return _EXPECTED[kind]
     if kind in ("too_long", "string_too_long") and isinstance(item.get("input"), str):
@@ -119,7 +121,7 @@ def _expected(item: dict[str, Any]) -> str:
     if kind in ("too_short", "string_too_short") and isinstance(item.get("input"), str):
         return f"at least {limits['min_length']} character"
     if kind in ("too_long", "too_short"):
-        return f"a list of {limits.get('min_length', 1)} to {limits.get('max_length', 'more')} items"
+        return f"a list of 1 to {MOST_PREDICTIONS} items"
     return str(item["msg"]).removeprefix("Value error, ")
 
 

@@ -15,7 +15,7 @@ from data.sectors import find_sector
 from model.prediction import Explanation
 from model.routing import REASON_TEXTS, Choice, Outcome, Reason, Routed
 from serving.case import Case, LabelSource, Review, Status
-from serving.triage import Intake, explanation_detail
+from serving.triage import LONGEST_CHANNEL, Intake, explanation_detail
 
 LONGEST_TEXT = 20_000
 MOST_PREDICTIONS = 1_000
@@ -104,7 +104,7 @@ class NewComplaint(ComplaintText):
         BeforeValidator(_is_written_time),
         AfterValidator(_is_of_our_time),
     ] = None
-    channel: Annotated[CitizensText, Field(max_length=64)] = ""
+    channel: Annotated[CitizensText, Field(max_length=LONGEST_CHANNEL)] = ""
     confidentiality: Annotated[Confidentiality, Field(strict=False)] = Confidentiality.TERBUKA
 
     def to_intake(self) -> Intake:

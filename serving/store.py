@@ -219,7 +219,7 @@ def open_store(database: str, *, must_exist: bool = False) -> Store:
     name = url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
     try:
         if url.get_backend_name() == "sqlite":
-            if not url.database or url.database == ":memory:":
+            if not url.database or ":memory:" in url.database or url.query:
                 raise CannotOpen("--database must be a file: what a database in memory holds is lost at each stop.")
             path = Path(url.database)
             if must_exist and not path.is_file():

@@ -18,6 +18,7 @@ from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
 from serving.store import Store
 
 WORDS_KEPT = 12
+LONGEST_CHANNEL = 64
 
 Clock = Callable[[], datetime]
 
@@ -64,7 +65,7 @@ class Triage:
             id=str(uuid4()),
             status=Status.ROUTED if routed.disposition.outcome is Outcome.AUTO else Status.WAITING,
             complaint=complaint,
-            channel=mask_personal_data(intake.channel),
+            channel=mask_personal_data(intake.channel)[:LONGEST_CHANNEL],
             confidentiality=intake.confidentiality,
             received_at=(intake.received_at or created_at).astimezone(UTC),
             created_at=created_at,

@@ -177,10 +177,9 @@ def test_train_writes_a_bundle_and_says_where_and_how_good(desk: Desk) -> None:
     assert set(bundle.heads) == {"sector", "urgency"}
 
 
-def test_train_says_when_nothing_will_be_routed_alone(desk: Desk) -> None:
-    threshold = load_bundle(desk.bundle).heads["sector"].threshold
-    said = "Nothing is routed without a person yet" in desk.training.err
-    assert said is (threshold is None)
+def test_train_says_that_written_rows_prove_nothing(desk: Desk) -> None:
+    assert load_bundle(desk.bundle).heads["sector"].thresholds == {}
+    assert "Nothing is routed without a person in kab-tangerang: its 0 real labelled rows" in desk.training.err
 
 
 def test_train_leaves_nothing_beside_the_bundle(desk: Desk) -> None:
@@ -288,7 +287,7 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "expected"),
     [
         ("bad_labels.csv", "row 2, column 'agency': 'Dinas Sihir'"),
-        ("few.csv", "at least 20 are needed"),
+        ("few.csv", "at least 20 rows of two sectors"),
         ("one_sector.csv", "two sectors or more"),
     ],
 )
@@ -550,7 +549,7 @@ def test_rows_export_writes_the_reviewed_cases_that_are_not_secret(reviewed: Pat
     ran = disposisi("rows", "export", "--database", reviewed, "--out", out)
     assert ran.code == 0, ran.err
     assert ran.out == f"1 reviewed rows are in {out}\n"
-    assert "1 secret (rahasia) cases were left out" in ran.err
+    assert "1 cases were left out: secret (rahasia)" in ran.err
     [line] = lines_of(out)
     assert line["text"] == TEXTS[0]
     assert (line["agency"], line["sector"], line["urgency"]) == ("Dinas Perhubungan", "transport", "1")

@@ -115,8 +115,12 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         if row.confidentiality is not Confidentiality.RAHASIA
         and any(question.label(row) is not None for question in QUESTIONS)
     ]
-    if len(rows) < FEWEST_ROWS:
-        raise TooFewRows(f"{len(rows)} rows carry a label; at least {FEWEST_ROWS} are needed. Label more rows.")
+    sectors = [row.sector for row in rows if row.sector is not None]
+    if len(sectors) < FEWEST_ROWS or len(set(sectors)) < 2:
+        raise TooFewRows(
+            f"{len(sectors)} rows carry a sector, {len(set(sectors))} different ones; at least {FEWEST_ROWS} rows of "
+            "two sectors or more are needed. Label more rows."
+        )
     progress("text steps", 0.0)
     texts = [prepare(row.complaint) for row in rows]
     groups = near_copy_groups(texts)
@@ -128,7 +132,9 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         union.fit([texts[i] for i in np.unique(groups, return_index=True)[1]])
         features = union.transform(texts).tocsr()
     except ValueError as error:
-        raise TooFewRows(f"The {len(rows)} labelled rows share no words to learn from ({error}).") from None
+        raise TooFewRows(
+            f"The {len(rows)} labelled rows share no words to learn from, or are copies of each other ({error})."
+        ) from None
     pipelines: dict[str, Pipeline] = {}
     heads: dict[str, Head] = {}
     metrics: dict[str, dict[str, object]] = {}
@@ -139,8 +145,6 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         names = np.array([labels[i] for i in labelled], dtype=object)
         if len(labelled) < FEWEST_ROWS or len(set(names)) < 2:
             what = f"{len(labelled)} rows with {len(set(names))} different labels"
-            if question.name == SECTOR:
-                raise TooFewRows(f"The sector head has {what}; it needs {FEWEST_ROWS} rows of two sectors or more.")
             notes.append(f"No {question.name} head: {what}; it needs {FEWEST_ROWS} rows of two labels or more.")
             continue
         real = np.array([rows[i].label_source != WRITTEN for i in labelled])
@@ -269,18 +273,16 @@ def _thresholds(
 
     One row of each group of near-copies counts: a complaint sent two hundred times is one piece of evidence.
     """
-    first = np.zeros(len(rows), dtype=np.bool_)
-    first[np.unique(groups, return_index=True)[1]] = True
     thresholds, evidence = {}, {}
     for region in sorted({row.complaint.region for row in rows}):
-        own = np.array([row.complaint.region == region and row.label_source != WRITTEN for row in rows])
-        telling = own & first
+        own = np.flatnonzero([row.complaint.region == region and row.label_source != WRITTEN for row in rows])
+        telling = own[np.unique(groups[own], return_index=True)[1]]
         threshold = choose_threshold(confidence[telling], right[telling])
         coverage = 0.0
         if threshold is not None:
             thresholds[region] = threshold
             coverage = round(float((confidence[telling] >= threshold).mean()), 4)
-        evidence[region] = {"rows": int(telling.sum()), "coverage": coverage}
+        evidence[region] = {"rows": len(telling), "coverage": coverage}
     return thresholds, evidence
 
 

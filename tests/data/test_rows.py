@@ -739,7 +739,7 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_way_out(suffix: str, encod
 @pytest.mark.parametrize("body", ['1,"got mampet\n2,jalan\n', '1,"got" mampet\n'])
 def test_quotes_that_do_not_close_are_refused(body: str, tmp_path: Path) -> None:
     problem = only_problem(write_text(tmp_path / "r.csv", "id,text\n" + body))
-    assert problem.expected == "a CSV file whose quotes are closed"
+    assert problem.expected == "a CSV file whose quotes are closed and, inside a text, doubled"
 
 
 @pytest.mark.parametrize("content", ["", "\n\n\n", "\ufeff"])

@@ -5,16 +5,23 @@ from __future__ import annotations
 import csv
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from data.errors import OutputExists
+from data.tables import read_table
 from data.writing import check_free, whole_file, whole_folder, write_csv
 
 
 class Interrupted(BaseException):
     """Stands for Ctrl-C, which is no Exception."""
+
+
+def agrees(_folder: Path) -> bool:
+    """Any folder may be replaced."""
+    return True
 
 
 both_ends = pytest.mark.parametrize("error", [RuntimeError, Interrupted])
@@ -27,8 +34,10 @@ def write_half_a_file(path: Path, error: type[BaseException]) -> None:
         raise error
 
 
-def write_half_a_folder(path: Path, error: type[BaseException], *, replacing: str | None = None) -> None:
-    with whole_folder(path, replacing=replacing) as aside:
+def write_half_a_folder(
+    path: Path, error: type[BaseException], *, replaceable: Callable[[Path], bool] | None = None
+) -> None:
+    with whole_folder(path, replaceable=replaceable) as aside:
         (aside / "one").write_text("new", encoding="utf-8")
         raise error
 
@@ -85,8 +94,8 @@ def test_the_folders_above_a_file_are_made(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "rows.csv").is_file()
 
 
-@pytest.mark.parametrize(("mask", "file_mode", "folder_mode"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
-def test_what_is_written_may_be_read_by_whom_the_umask_lets(
+@pytest.mark.parametrize(("mask", "file_mode", "folder_mode"), [(0o022, 0o600, 0o755), (0o077, 0o600, 0o700)])
+def test_a_folder_goes_by_the_umask_and_a_file_of_rows_is_its_owners_alone(
     mask: int, file_mode: int, folder_mode: int, tmp_path: Path
 ) -> None:
     old = os.umask(mask)
@@ -147,7 +156,7 @@ def test_a_folder_that_fails_in_the_middle_leaves_the_old_one_intact(
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "one").write_text("old", encoding="utf-8")
     with pytest.raises(error):
-        write_half_a_folder(tmp_path / "bundle", error, replacing="one")
+        write_half_a_folder(tmp_path / "bundle", error, replaceable=agrees)
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert content_of(tmp_path / "bundle") == {"one": "old"}
 
@@ -155,7 +164,7 @@ def test_a_folder_that_fails_in_the_middle_leaves_the_old_one_intact(
 def test_a_folder_that_is_replaced_keeps_nothing_of_the_old_one(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "old").write_text("old", encoding="utf-8")
-    with whole_folder(tmp_path / "bundle", replacing="old") as aside:
+    with whole_folder(tmp_path / "bundle", replaceable=agrees) as aside:
         (aside / "new").write_text("new", encoding="utf-8")
     assert content_of(tmp_path / "bundle") == {"new": "new"}
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
@@ -177,11 +186,11 @@ def test_a_folder_that_holds_something_is_refused_before_any_work(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-@pytest.mark.parametrize("replacing", ["old", None])
-def test_a_file_is_never_replaced_by_a_folder(replacing: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("replaceable", [agrees, None])
+def test_a_file_is_never_replaced_by_a_folder(replaceable: Callable[[Path], bool] | None, tmp_path: Path) -> None:
     (tmp_path / "bundle").write_text("a file", encoding="utf-8")
     with pytest.raises(OutputExists) as caught:
-        check_free(tmp_path / "bundle", replacing=replacing)
+        check_free(tmp_path / "bundle", replaceable=replaceable)
     assert "Choose another name." in str(caught.value)
     assert (tmp_path / "bundle").read_text(encoding="utf-8") == "a file"
 
@@ -191,7 +200,28 @@ def test_what_is_free_is_said_to_be_free(tmp_path: Path) -> None:
     check_free(tmp_path)
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "x").touch()
-    check_free(tmp_path / "old", replacing="x")
+    check_free(tmp_path / "old", replaceable=agrees)
+
+
+def test_a_folder_that_may_not_be_replaced_keeps_its_content(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "x").touch()
+    with pytest.raises(OutputExists, match="something else than a bundle"):
+        check_free(tmp_path / "old", replaceable=lambda _folder: False)
+    assert (tmp_path / "old" / "x").is_file()
+
+
+def test_a_file_that_is_no_csv_is_never_overwritten_by_one(tmp_path: Path) -> None:
+    (tmp_path / "cases.db").write_text("complaints", encoding="utf-8")
+    with pytest.raises(OutputExists):
+        write_csv(tmp_path / "cases.db", ("a",), [])
+    assert (tmp_path / "cases.db").read_text(encoding="utf-8") == "complaints"
+
+
+def test_a_lone_carriage_return_survives_writing_and_reading(tmp_path: Path) -> None:
+    write_csv(tmp_path / "rows.csv", ("id", "text"), [{"id": "1", "text": "got\rmampet"}])
+    table = read_table(tmp_path / "rows.csv", {"id", "text"})
+    assert [row.cells for row in table.rows] == [{"id": "1", "text": "got\rmampet"}]
 
 
 def test_a_folder_put_in_place_meanwhile_is_not_lost(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ import pytest
 from data.complaint import Complaint, LabelledRow
 from data.errors import BundleError, OutputExists
 from data.rows import read_rows
-from model.bundle import FORMAT, Bundle, load_bundle
+from model.bundle import FORMAT, Bundle, _checksum, is_bundle, load_bundle
 from model.prediction import Ranked
 from model.text import prepare, step_names
 from training.fitting import Training, fit
@@ -88,7 +89,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def write_manifest(folder: Path, manifest: object) -> None:
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest that vouches for itself, whatever it says."""
+    manifest = {**manifest, "checksum": _checksum(manifest)}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -187,7 +190,7 @@ def test_a_loaded_bundle_answers_as_the_saved_one(
     assert loaded.predict(complaints) == training.bundle.predict(complaints)
     assert loaded.vocabulary == training.bundle.vocabulary
     for name, head in training.bundle.heads.items():
-        assert loaded.heads[name].threshold == head.threshold
+        assert loaded.heads[name].thresholds == head.thresholds
         assert loaded.heads[name].labels == head.labels
     assert loaded.about == training.bundle.about
 
@@ -201,10 +204,16 @@ def test_a_bundle_saved_again_keeps_its_version(small: Path, tmp_path: Path) -> 
 
 def test_another_threshold_is_another_version(small: Path, tmp_path: Path) -> None:
     loaded = load_bundle(small)
-    sector = replace(loaded.heads["sector"], threshold=0.987)
-    changed = replace(loaded, heads={**loaded.heads, "sector": sector}).save(tmp_path / "changed")
-    assert changed.version != loaded.version
-    assert load_bundle(tmp_path / "changed").heads["sector"].threshold == 0.987
+    versions = {loaded.version}
+    for number, thresholds in enumerate(({"kab-tangerang": 0.987}, {"kab-bandung": 0.987}, {"kab-tangerang": 0.9871})):
+        sector = replace(loaded.heads["sector"], thresholds=thresholds)
+        folder = tmp_path / str(number)
+        changed = replace(loaded, heads={**loaded.heads, "sector": sector}).save(folder)
+        versions.add(changed.version)
+        assert load_bundle(folder).version == changed.version
+        assert load_bundle(folder).heads["sector"].thresholds == thresholds
+        assert load_bundle(folder).heads["urgency"].thresholds == {}
+    assert len(versions) == 4
 
 
 def test_a_bundle_is_numbers_and_words_in_files_the_manifest_lists(small: Path) -> None:
@@ -214,6 +223,8 @@ def test_a_bundle_is_numbers_and_words_in_files_the_manifest_lists(small: Path) 
     assert manifest["format"] == FORMAT
     assert manifest["text_steps"] == step_names()
     assert {"recipe", "rows", "metrics", "versions", "region", "created_at"} <= manifest.keys()
+    assert manifest["checksum"] == _checksum(manifest)
+    assert load_bundle(small).version == manifest["checksum"][:12]
 
 
 def test_saving_refuses_to_overwrite_unless_told_to(small: Path, tmp_path: Path) -> None:
@@ -225,9 +236,57 @@ def test_saving_refuses_to_overwrite_unless_told_to(small: Path, tmp_path: Path)
     with pytest.raises(OutputExists, match="bundle is there already"):
         replace(loaded, about={}).save(folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    replace(loaded, about={"mark": 1}).save(folder, replace_old=True)
-    assert load_bundle(folder).about == {"mark": 1}
+    about = {"region": "kab-tangerang", "mark": 1}
+    replace(loaded, about=about).save(folder, replace_old=True)
+    assert load_bundle(folder).about == about
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("extra", ["notes.txt", ".hidden", "rows/mine.csv"])
+def test_a_folder_that_holds_more_than_a_bundle_is_not_replaced(small: Path, copy: Path, extra: str) -> None:
+    assert is_bundle(copy)
+    (copy / extra).parent.mkdir(exist_ok=True)
+    (copy / extra).write_text("mine")
+    before = snapshot(copy)
+    assert not is_bundle(copy)
+    with pytest.raises(OutputExists, match="something else than a bundle"):
+        load_bundle(small).save(copy, replace_old=True)
+    assert snapshot(copy) == before
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+
+@pytest.mark.parametrize(
+    "manifest", ["{}", "[]", "null", '{"files": null}', '{"files": 5}', '{"name": "an extension"}', "\x00", "[" * 5_000]
+)
+def test_a_folder_with_a_manifest_of_something_else_is_not_replaced(small: Path, tmp_path: Path, manifest: str) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(manifest)
+    assert not is_bundle(folder)
+    with pytest.raises(OutputExists):
+        load_bundle(small).save(folder, replace_old=True)
+    assert snapshot(folder) == {"manifest.json": manifest.encode()}
+
+
+def test_a_folder_without_a_manifest_is_not_replaced(small: Path, copy: Path) -> None:
+    (copy / "manifest.json").unlink()
+    before = snapshot(copy)
+    assert not is_bundle(copy)
+    with pytest.raises(OutputExists):
+        load_bundle(small).save(copy, replace_old=True)
+    assert snapshot(copy) == before
+
+
+def test_a_damaged_bundle_is_replaced(small: Path, copy: Path) -> None:
+    (copy / "idf.npy").unlink()
+    (copy / "seen.npy").write_bytes(b"cut")
+    assert is_bundle(copy)
+    load_bundle(small).save(copy, replace_old=True)
+    assert load_bundle(copy).version == load_bundle(small).version
 
 
 def test_saving_refuses_a_file_even_when_told_to_replace(small: Path, tmp_path: Path) -> None:
@@ -278,12 +337,45 @@ def test_a_manifest_that_is_none_is_refused(copy: Path, content: bytes) -> None:
     assert "manifest" in refusal(copy)
 
 
-@pytest.mark.parametrize("key", ["text_steps", "heads", "files"])
+@pytest.mark.parametrize("key", ["text_steps", "heads", "files", "region"])
 def test_a_manifest_that_lacks_something_is_refused_by_its_name(copy: Path, key: str) -> None:
     manifest = read_manifest(copy)
     del manifest[key]
     write_manifest(copy, manifest)
     assert key in refusal(copy)
+
+
+def test_one_changed_character_of_the_manifest_is_refused(copy: Path) -> None:
+    """The first character of every name, word and number in it, keys too."""
+    whole = (copy / "manifest.json").read_bytes()
+    places = [found.start() for found in re.finditer(rb"(?<!\w)[A-Za-z]|(?<![\w.])\d", whole)]
+    assert len(places) > 100
+    for place in places:
+        content = bytearray(whole)
+        content[place] ^= 1
+        (copy / "manifest.json").write_bytes(content)
+        refusal(copy)
+    (copy / "manifest.json").write_bytes(whole)
+    load_bundle(copy)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"thresholds": {}', b'"thresholds": {"kab-tangerang": 0.1}'),
+        (b'"inverse_temperature": ', b'"inverse_temperature": 1'),
+        (b'"region": "kab-tangerang"', b'"region": "kab-tangeranh"'),
+        (b'"count": 150', b'"count": 151'),
+        (b'"checksum": "', b'"checksum": "0'),
+        (b'"checksum"', b'"checksim"'),
+        (b'"checksum": ', b'"more": 1, "checksum": '),
+    ],
+)
+def test_a_changed_value_of_the_manifest_is_refused_as_a_change(copy: Path, before: bytes, after: bytes) -> None:
+    content = (copy / "manifest.json").read_bytes()
+    assert before in content
+    (copy / "manifest.json").write_bytes(content.replace(before, after))
+    assert "was changed" in refusal(copy)
 
 
 @pytest.mark.parametrize("steps", [[], step_names()[:-1], step_names()[::-1], [*step_names(), "expand_slang"]])
@@ -460,16 +552,20 @@ def temperature_below_zero(folder: Path, manifest: dict[str, Any]) -> None:
     manifest["heads"]["sector"]["inverse_temperature"] = -3.0
 
 
-def threshold_that_is_no_probability(folder: Path, manifest: dict[str, Any]) -> None:
-    manifest["heads"]["sector"]["threshold"] = -1
-
-
 def labels_that_repeat(folder: Path, manifest: dict[str, Any]) -> None:
     manifest["heads"]["urgency"]["labels"] = ["1"] * len(manifest["heads"]["urgency"]["labels"])
 
 
 def labels_that_are_no_words(folder: Path, manifest: dict[str, Any]) -> None:
     manifest["heads"]["urgency"]["labels"] = list(range(len(manifest["heads"]["urgency"]["labels"])))
+
+
+def labels_that_are_lists(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["heads"]["sector"]["labels"] = [[label] for label in manifest["heads"]["sector"]["labels"]]
+
+
+def region_that_is_no_code(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["region"] = 36
 
 
 def vocabulary_that_is_a_list(folder: Path, manifest: dict[str, Any]) -> None:
@@ -496,9 +592,10 @@ def vocabulary_that_is_not_json(folder: Path, manifest: dict[str, Any]) -> None:
         temperature_that_is_no_number,
         temperature_in_words,
         temperature_below_zero,
-        threshold_that_is_no_probability,
         labels_that_repeat,
         labels_that_are_no_words,
+        labels_that_are_lists,
+        region_that_is_no_code,
         vocabulary_that_is_a_list,
         vocabulary_without_words,
         vocabulary_that_is_not_json,
@@ -512,6 +609,46 @@ def test_a_bundle_that_contradicts_itself_is_refused(copy: Path, change: Change)
         manifest["files"] = {name: hashlib.sha256((copy / name).read_bytes()).hexdigest() for name in manifest["files"]}
     write_manifest(copy, manifest)
     refusal(copy)
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [
+        *[{"kab-tangerang": value} for value in (-1, -0.5, 0, 0.0, 1, 1.01, True, None, "0.9", [0.9], float("nan"))],
+        {"kab-tangerang": 0.9, "kab-bandung": float("inf")},
+        [],
+        [0.9],
+        0.9,
+        None,
+        "0.9",
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("head", ["sector", "urgency"])
+def test_thresholds_that_are_no_probabilities_by_region_are_refused(copy: Path, head: str, thresholds: object) -> None:
+    manifest = read_manifest(copy)
+    manifest["heads"][head]["thresholds"] = thresholds
+    write_manifest(copy, manifest)
+    assert f"the thresholds of {head}" in refusal(copy)
+
+
+def test_a_head_without_thresholds_is_refused(copy: Path) -> None:
+    """As bundles were before thresholds were kept by region."""
+    manifest = read_manifest(copy)
+    del manifest["heads"]["sector"]["thresholds"]
+    manifest["heads"]["sector"]["threshold"] = 0.9
+    write_manifest(copy, manifest)
+    assert "the thresholds of sector" in refusal(copy)
+
+
+@pytest.mark.parametrize(("head", "unknown"), [("sector", "astrology"), ("urgency", "4"), ("urgency", "DARURAT")])
+def test_labels_that_the_program_does_not_know_are_refused_by_name(copy: Path, head: str, unknown: str) -> None:
+    manifest = read_manifest(copy)
+    manifest["heads"][head]["labels"][0] = unknown
+    write_manifest(copy, manifest)
+    message = refusal(copy)
+    assert f"the labels of {head}" in message
+    assert unknown in message
 
 
 def test_a_missing_sector_head_is_named(copy: Path) -> None:

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from data.complaint import LabelledRow
 from model.features import CHAR_NGRAMS, REMEMBERED_WORDS, FeatureExtractor, Vocabulary, char_ngrams
-from model.stemming import stem
+from model.stemming import LONGEST_WORD, stem
 from model.text import PreparedText, prepare
 from training.fitting import Training
 
@@ -155,6 +155,17 @@ def test_the_memory_of_words_is_bounded_and_forgetting_changes_nothing() -> None
     after = extractor.extract(text)
     assert after.indices.tolist() == before.indices.tolist()
     assert after.weights.tolist() == before.weights.tolist()
+
+
+def test_a_word_longer_than_any_is_read_but_not_remembered() -> None:
+    extractor = FeatureExtractor(Vocabulary((), ("ja", "al"), ()), np.ones(2))
+    kept, long = "ja".ljust(LONGEST_WORD, "x"), "ja".ljust(LONGEST_WORD + 1, "x")
+    for _ in range(2):
+        assert extractor.extract(PreparedText(long, long, "")).indices.tolist() == [0]
+        assert extractor.occurrences(PreparedText(long, long, "")).features.tolist() == [0]
+    assert extractor._memory == {}
+    assert extractor.extract(PreparedText(f"{kept} {long}", "", "")).indices.tolist() == [0]
+    assert list(extractor._memory) == [kept]
 
 
 def test_the_memory_of_words_has_a_limit_that_fits_a_small_server() -> None:

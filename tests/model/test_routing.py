@@ -10,8 +10,9 @@ from data.complaint import Complaint
 from data.region import load_region
 from data.sectors import DISTRICT_OFFICE, VILLAGE_OFFICE, all_sectors
 from model.areas import AreaFinder
+from model.bundle import Bundle
 from model.prediction import Prediction, Ranked
-from model.routing import ALTERNATIVES, REASON_TEXTS, Disposition, Outcome, Reason, Router, decide
+from model.routing import ALTERNATIVES, REASON_TEXTS, Disposition, Outcome, Reason, Router, Routers, decide
 from training.fitting import Training
 
 REASON_CASES: list[tuple[Reason, str, dict[str, object]]] = [
@@ -158,12 +159,16 @@ def test_a_router_takes_a_complaint_without_region_to_be_of_its_own(training: Tr
     assert router.route(Complaint(text)).prediction == prediction
 
 
+def with_thresholds(training: Training, thresholds: dict[str, float]) -> Bundle:
+    sector = replace(training.bundle.heads["sector"], thresholds=thresholds)
+    return replace(training.bundle, heads={**training.bundle.heads, "sector": sector})
+
+
 def test_a_router_goes_by_its_bundles_threshold(training: Training) -> None:
     complaint = Complaint("jalan rusak berlubang dan aspal mengelupas")
     outcomes = {}
     for threshold in (None, 0.0, 1.0):
-        sector = replace(training.bundle.heads["sector"], threshold=threshold)
-        bundle = replace(training.bundle, heads={**training.bundle.heads, "sector": sector})
+        bundle = with_thresholds(training, {} if threshold is None else {"kab-tangerang": threshold})
         outcomes[threshold] = Router(bundle, load_region("kab-tangerang")).route(complaint).disposition
     assert {threshold: disposition.reasons for threshold, disposition in outcomes.items()} == {
         None: (Reason.NO_THRESHOLD,),
@@ -171,6 +176,33 @@ def test_a_router_goes_by_its_bundles_threshold(training: Training) -> None:
         1.0: (Reason.NOT_CONFIDENT,),
     }
     assert outcomes[0.0].choice.sector == "public-works"
+
+
+def test_a_region_goes_by_its_own_threshold_and_without_one_never_alone(training: Training) -> None:
+    text = "jalan rusak berlubang dan aspal mengelupas"
+    bundle = with_thresholds(training, {"kab-tangerang": 0.001, "kota-surabaya": 1.0})
+    expected = {
+        "kab-tangerang": Reason.CONFIDENT,
+        "kota-surabaya": Reason.NOT_CONFIDENT,
+        "kab-bandung": Reason.NO_THRESHOLD,
+    }
+    for code, reason in expected.items():
+        router = Router(bundle, load_region(code))
+        for region in (code, ""):
+            disposition = router.route(Complaint(text, region=region)).disposition
+            assert disposition.reasons == (reason,)
+            assert (disposition.outcome is Outcome.AUTO) == (reason is Reason.CONFIDENT)
+    routers = Routers(bundle, load_region("kab-tangerang"))
+    for code, reason in {**expected, "": Reason.CONFIDENT}.items():
+        assert routers.route(Complaint(text, region=code)).disposition.reasons == (reason,)
+
+
+def test_a_complaint_of_a_region_without_a_file_never_goes_alone(training: Training) -> None:
+    """The default region's router answers it, but what that region has proven is not its own."""
+    routers = Routers(with_thresholds(training, {"kab-tangerang": 0.001}), load_region("kab-tangerang"))
+    disposition = routers.route(Complaint("jalan rusak berlubang dan aspal", region="kab-antah-berantah")).disposition
+    assert disposition.reasons == (Reason.NO_THRESHOLD,)
+    assert disposition.outcome is Outcome.REVIEW
 
 
 def test_a_router_leaves_a_text_of_unknown_words_to_a_person(training: Training) -> None:

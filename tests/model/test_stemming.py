@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,15 @@ from Sastrawi.Stemmer.StemmerFactory import StemmerFactory
 
 from data.complaint import LabelledRow
 from data.rows import read_rows
-from model.stemming import LONGEST_WORD, REMEMBERED_WORDS, stem
+from model.stemming import LONGEST_WORD, REMEMBERED_WORDS, remembered_stem, stem
 from model.text import prepare
 
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    stem.cache_clear()
+    remembered_stem.cache_clear()
     yield
-    stem.cache_clear()
+    remembered_stem.cache_clear()
 
 
 def words_of(rows: Sequence[LabelledRow]) -> list[str]:
@@ -65,11 +66,34 @@ def test_words_are_cut_to_their_stems_and_other_things_stay(word: str, expected:
     assert stem(word) == expected
 
 
-def test_the_memory_of_words_is_bounded() -> None:
-    assert stem.cache_info().maxsize == REMEMBERED_WORDS
-    for number in range(REMEMBERED_WORDS + 1_000):
-        stem(f"nomor{number}")
-    assert stem.cache_info().currsize == REMEMBERED_WORDS
+class Unchanging:
+    """A stemmer that takes no time."""
+
+    def stem_word(self, word: str) -> str:
+        return word
+
+
+def test_the_memory_of_words_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.stemming._stemmer", Unchanging)
+    assert remembered_stem.cache_info().maxsize == REMEMBERED_WORDS
+    for letters in islice(product("abcdefghijklmnop", repeat=5), REMEMBERED_WORDS + 1_000):
+        stem("".join(letters))
+    assert remembered_stem.cache_info().currsize == REMEMBERED_WORDS
+
+
+@pytest.mark.parametrize("word", ["memper" * 7, "di" * 21, "a" * (LONGEST_WORD + 1), "nomor12", "a_b", "2023", ""])
+def test_what_is_no_word_is_neither_stemmed_nor_remembered(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setattr("model.stemming._stemmer", None)
+    assert stem(word) == word
+    assert remembered_stem.cache_info().currsize == remembered_stem.cache_info().misses == 0
+
+
+def test_the_longest_word_is_stemmed_and_remembered() -> None:
+    longest = "memperbaiki".rjust(LONGEST_WORD, "a")
+    for _ in range(2):
+        stem(longest)
+    assert (remembered_stem.cache_info().misses, remembered_stem.cache_info().hits) == (1, 1)
+    assert remembered_stem.cache_info().currsize == 1
 
 
 def test_pysastrawis_own_unbounded_memory_is_not_in_use() -> None:
@@ -82,7 +106,7 @@ def test_pysastrawis_own_unbounded_memory_is_not_in_use() -> None:
 def test_threads_get_the_same_stems(sample_rows: Sequence[LabelledRow]) -> None:
     words = words_of(sample_rows)[::3]
     alone = [stem(word) for word in words]
-    stem.cache_clear()
+    remembered_stem.cache_clear()
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda _: [stem(word) for word in words], range(4)))
     assert together == [alone] * 4

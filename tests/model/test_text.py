@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from data.complaint import Complaint, LabelledRow
 from model.text import (
     SURFACE_STEPS,
+    blur_numbers,
     fold,
     full_text,
     mask_personal_data,
@@ -83,6 +84,20 @@ def surface(text: str) -> str:
         ("WWW.contoh.id", "[URL]"),
         ("http://contoh.id/08123456789", "[URL]"),
         ("3603011234567890 dan 08123456789", "[NIK] dan [TELEPON]"),
+        ("Hp.081234567890", "Hp.[TELEPON]"),
+        ("No.HP.0812-3456-7890.", "No.HP.[TELEPON]."),
+        ("telp,081234567890", "telp,[TELEPON]"),
+        ("081234567890,081345678901", "[TELEPON],[TELEPON]"),
+        ("0812-3456-7890, 0813-4567-8901", "[TELEPON], [TELEPON]"),
+        ("08123456789/08134567890", "[TELEPON]/[TELEPON]"),
+        ("3603.0112.3456.7890", "[NIK]"),
+        ("NIK.360301.123456.7890.", "NIK.[NIK]."),
+        ("36.03.01.123456.7890", "[NIK]"),
+        ("０８１２３４５６７８９", "[TELEPON]"),
+        ("\U0001d7ce\U0001d7d6123456789", "[TELEPON]"),
+        ("siti＠contoh.id", "[EMAIL]"),
+        ("ｈｔｔｐｓ：／／contoh.id/a", "[URL]"),
+        ("Ｊalan ①", "Jalan 1"),
     ],
 )
 def test_what_identifies_a_person_is_masked(before: str, after: str) -> None:
@@ -113,6 +128,12 @@ def test_numbers_are_masked_in_the_other_spellings_people_use(number: str) -> No
         "Rp. 23.400.000,-",
         "Rp 81.234.567.890",
         "Rp 62.812.345.678",
+        "1,081,234,567",
+        "Rp 1.081.234.567,00",
+        "Rp 12,081,234,567",
+        "Rp 15.000.000-20.000.000",
+        "01.03.2023-05.03.2023",
+        "12-03-2023 13-03-2023",
         "12/03/2023",
         "08-12-2022 jam 08.30",
         "2023-03-12 08:12",
@@ -204,6 +225,28 @@ def test_a_doubled_word_stands_once(before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        ("tiket 123456", "tiket nomor"),
+        ("tiket 98765432109876543", "tiket nomor"),
+        ("no sambungan 1234567, tiket 765432.", "no sambungan nomor, tiket nomor."),
+        ("ab123456cd", "ab123456cd"),
+        ("15810 dan 2023", "15810 dan 2023"),
+        ("rp 1.500.000", "rp 1.500.000"),
+        ("", ""),
+    ],
+)
+def test_a_long_number_stands_for_any(before: str, after: str) -> None:
+    assert blur_numbers(before) == after
+
+
+def test_texts_that_differ_in_a_long_number_read_alike() -> None:
+    one, other = (prepare(Complaint(f"tagihan pelanggan {number} salah")) for number in ("51234567", "598765432"))
+    assert one == other
+    assert "nomor" in one.words.split()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
         ("pak, tolong!!!", "pak tolong"),
         ("[nik]", "nik"),
         ("rt/rw", "rt rw"),
@@ -229,7 +272,15 @@ def test_words_are_stemmed_one_by_one(before: str, after: str) -> None:
 
 
 def test_the_steps_are_known_by_name_and_order() -> None:
-    assert step_names() == ["mask_personal_data", "fold", "unstretch", "undouble", "spell_words", "stem_words"]
+    assert step_names() == [
+        "mask_personal_data",
+        "fold",
+        "unstretch",
+        "undouble",
+        "blur_numbers",
+        "spell_words",
+        "stem_words",
+    ]
 
 
 @pytest.mark.parametrize(

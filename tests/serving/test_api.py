@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from model.bundle import Bundle
 from serving.app import create_app
+from serving.case import Status
 from serving.store import Store
 from serving.triage import Triage
 from tests.serving.conftest import REGION
@@ -91,10 +92,12 @@ def test_a_time_at_the_end_of_the_calendar_breaks_neither_the_intake_nor_the_des
 
 def test_personal_data_is_masked_before_a_case_is_kept(client: TestClient, database: Path) -> None:
     secrets = ("0812-3456-7890", "3603123456780001", "warga.curug@contoh.example", "https://contoh.example/foto")
-    created = client.post("/v1/complaints", json={"text": f"Hubungi {' atau '.join(secrets)}", "title": secrets[0]})
+    created = client.post(
+        "/v1/complaints", json={"text": f"Hubungi {' atau '.join(secrets)}", "title": secrets[0], "channel": secrets[0]}
+    )
     case = created.json()
     assert case["text"] == "Hubungi [TELEPON] atau [NIK] atau [EMAIL] atau [URL]"
-    assert case["title"] == "[TELEPON]"
+    assert (case["title"], case["channel"]) == ("[TELEPON]", "[TELEPON]")
     with closing(sqlite3.connect(database)) as connection:
         dump = "\n".join(connection.iterdump())
     assert not [secret for secret in secrets if secret in dump]
@@ -113,6 +116,22 @@ def test_a_sure_model_routes_a_local_matter_without_a_person(bold_bundle: Bundle
     assert (case["status"], case["prediction"]["outcome"]) == ("routed", "auto")
     assert case["prediction"]["agency"]["level"] == "local"
     assert [reason["code"] for reason in case["prediction"]["reasons"]] == ["confident"]
+
+
+def test_a_region_that_has_proven_nothing_routes_nothing_alone(bold_bundle: Bundle, store: Store) -> None:
+    with TestClient(create_app(Triage(bold_bundle, REGION, store)), "http://127.0.0.1") as client:
+        case = client.post("/v1/complaints", json={"text": RUBBISH, "region": "kota-surabaya"}).json()
+    assert (case["status"], case["prediction"]["outcome"]) == ("waiting", "review")
+    assert "no-threshold" in [reason["code"] for reason in case["prediction"]["reasons"]]
+
+
+@pytest.mark.parametrize("code", ["kota-surabaya", "Kota-Surabaya", "KOTA-SURABAYA"])
+def test_a_region_is_known_however_it_is_capitalised(client: TestClient, code: str) -> None:
+    created = client.post("/v1/complaints", json={"text": POTHOLE, "region": code})
+    assert created.status_code == 201, created.text
+    assert created.json()["region"] == "kota-surabaya"
+    prediction = {"complaints": [{"text": POTHOLE, "region": code}]}
+    assert client.post("/v1/predictions", json=prediction).status_code == 200
 
 
 def test_one_complaint_gets_one_prediction(client: TestClient) -> None:
@@ -144,7 +163,7 @@ def test_none_and_more_than_a_thousand_complaints_are_refused(client: TestClient
 
 def test_a_prediction_keeps_nothing(client: TestClient, triage: Triage) -> None:
     client.post("/v1/predictions", json={"complaints": [{"text": POTHOLE}]})
-    assert triage.store.count_waiting() == 0
+    assert triage.store.count(Status.WAITING) == 0
 
 
 @pytest.mark.parametrize("text", [POTHOLE, RUBBISH, NURSE, "😀😀", "x", "asdf qwer zxcv"])
@@ -236,7 +255,7 @@ def test_a_database_that_fails_half_way_keeps_nothing_and_says_so(
     problem_in(answer, 503)
     assert int(answer.headers["retry-after"]) > 0
     run("ALTER TABLE answers_away RENAME TO answers")
-    assert triage.store.count_waiting() == 0
+    assert triage.store.count(Status.WAITING) == 0
 
 
 @pytest.mark.parametrize("path", ["/livez", "/antrean", "/openapi.json", "/tidak-ada", "/static/desk.css"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.serving.processes import Server
 
 JSON = {"content-type": "application/json"}
 MARKER = "kecapung7491"
+NOT_JSON = "The body can't be read as JSON. Nothing was kept; send one JSON object, in UTF-8."
 
 
 def send(server: Server, body: Any, path: str = "/v1/complaints") -> httpx.Response:
@@ -34,12 +36,12 @@ def send_bytes(
 
 
 def accepted(server: Server, text: str) -> dict[str, Any]:
-    """The case that a text became, which must read back with that text."""
+    """The case that a text became, which must read back with that text, in the form that Unicode calls NFKC."""
     answer = send(server, {"text": text})
     assert answer.status_code == 201, answer.text[:500]
     case: dict[str, Any] = httpx.get(server.url + answer.headers["location"]).json()
     assert case == answer.json()
-    assert case["text"] == text
+    assert case["text"] == unicodedata.normalize("NFKC", text)
     return case
 
 
@@ -112,7 +114,9 @@ def test_half_a_character_in_a_name_of_a_field_is_refused(server: Server) -> Non
     ids=["not-utf8", "picture", "cut-off", "not-json", "more-than-json", "deep-list", "deep-text", "huge-number"],
 )
 def test_a_body_that_cannot_be_read_as_json_is_a_400(server: Server, body: bytes) -> None:
-    assert "errors" not in problem_in(send_bytes(server, body), 400)
+    problem = problem_in(send_bytes(server, body), 400)
+    assert "errors" not in problem
+    assert problem["detail"] == NOT_JSON
 
 
 def test_a_body_nested_as_deep_as_can_be_read_is_refused_by_its_field(server: Server) -> None:
@@ -213,6 +217,33 @@ def test_a_value_of_the_wrong_type_is_refused_by_its_field(server: Server, body:
 )
 def test_a_batch_of_the_wrong_shape_is_refused_by_its_field(server: Server, body: Any, field: str) -> None:
     assert fields_in(send(server, body, "/v1/predictions")) == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("/v1/complaints", {"text": "got", "prioritas": 3}, "no such field: leave it out"),
+        ("/v1/complaints", {"title": "got"}, "this field, which is missing"),
+        ("/v1/complaints", {"text": 12}, "text in quotes"),
+        ("/v1/complaints", {"text": None}, "text in quotes"),
+        ("/v1/complaints", {"text": ""}, "at least 1 character"),
+        ("/v1/complaints", {"text": "got", "channel": "x" * 65}, "at most 64 characters; this has 65"),
+        ("/v1/complaints", [], "one JSON object, sent as Content-Type: application/json"),
+        (
+            "/v1/complaints",
+            {"text": "got", "received_at": "2026-02-03T09:30:00"},
+            "a time with its zone, such as 2026-11-24T08:15:00+07:00",
+        ),
+        ("/v1/complaints", {"text": "got", "received_at": 17}, "a time such as 2026-11-24T08:15:00+07:00"),
+        ("/v1/predictions", {"complaints": "got"}, "a list"),
+        ("/v1/predictions", {"complaints": []}, "a list of 1 to 1000 items"),
+        ("/v1/predictions", {"complaints": [{"text": "got"}] * 1001}, "a list of 1 to 1000 items"),
+        ("/v1/predictions", {"complaints": [{"text": "got"}], "explain": "ya"}, "true or false"),
+    ],
+)
+def test_what_was_expected_is_told_in_plain_words(server: Server, path: str, body: Any, expected: str) -> None:
+    [error] = errors_in(send(server, body, path))
+    assert error["expected"] == expected
 
 
 def test_an_empty_body_is_refused(server: Server) -> None:

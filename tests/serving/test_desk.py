@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import re
+import sqlite3
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
@@ -24,6 +27,7 @@ from serving import desk
 from serving.app import create_app
 from serving.case import Case, LabelSource, Status
 from serving.export import reviewed_rows
+from serving.limits import LARGEST_BODY
 from serving.store import Store
 from serving.triage import Intake, Triage
 from tests.serving.conftest import REGION
@@ -114,6 +118,10 @@ def suggestion(case: Case) -> dict[str, str]:
     }
 
 
+def agency_names() -> set[str]:
+    return {agency.name for agency in load_region(REGION).all_agencies.values()}
+
+
 def send(client: TestClient, case: Case, form: dict[str, str], **headers: str) -> httpx2.Response:
     return client.post(f"/kasus/{case.id}/putusan", data=form, headers=headers)
 
@@ -167,7 +175,7 @@ def test_a_case_page_tells_the_suggestion_its_chance_and_its_reasons(client: Tes
     assert "Menunggu putusan" in page.text
     assert "Desa Gintung" in page.text
     assert "18 Agu 2026 00.00 WIB, lewat WhatsApp" in page.text
-    assert "Model ini belum boleh meneruskan otomatis" in page.text
+    assert "Model ini belum terbukti cukup sering benar di daerah ini" in page.text
     assert page.checked("pilihan") == [suggestion(case)["pilihan"]]
     assert page.checked("urgensi") == [suggestion(case)["urgensi"]]
 
@@ -186,6 +194,10 @@ def test_an_unreadable_complaint_has_no_marks_and_still_takes_a_verdict(client: 
     page = checked_page(client.get(f"/kasus/{case.id}"))
     assert page.marked == []
     assert "Tidak ada kata yang dikenal" in page.text
+    queue = checked_page(client.get("/antrean")).text
+    assert "Tidak terbaca" in queue
+    assert "Wilayah belum diketahui" not in queue
+    assert not [name for name in agency_names() if name in queue]
     form = {"pilihan": "lain", "instansi_lain": "dlhk/environment", "urgensi": "0", "catatan": ""}
     assert send(client, case, form).status_code == 303
 
@@ -380,16 +392,66 @@ def test_a_second_verdict_is_told_that_it_came_too_late(client: TestClient, tria
     assert triage.store.get(case.id) == first
 
 
-def test_a_case_routed_by_the_program_shows_no_form_and_takes_no_verdict(bold_bundle: Bundle, store: Store) -> None:
-    triage = Triage(bold_bundle, REGION, store)
-    case = take_in(triage)
+@pytest.fixture
+def bold(bold_bundle: Bundle, store: Store) -> Triage:
+    """A triage that routes by itself."""
+    return Triage(bold_bundle, REGION, store)
+
+
+@pytest.fixture
+def bold_client(bold: Triage) -> Iterator[TestClient]:
+    with TestClient(create_app(bold), "http://127.0.0.1", follow_redirects=False) as opened:
+        yield opened
+
+
+def test_nothing_routed_yet_is_told_in_indonesian(bold_client: TestClient) -> None:
+    page = checked_page(bold_client.get("/antrean?lihat=diteruskan"))
+    assert "Belum ada laporan yang diteruskan otomatis." in page.text
+
+
+def test_a_case_routed_wrongly_is_found_corrected_and_exported(
+    bold_client: TestClient, bold: Triage, database: Path, tmp_path: Path
+) -> None:
+    case = take_in(bold)
     assert case.status is Status.ROUTED
-    with TestClient(create_app(triage), "http://127.0.0.1") as client:
-        page = checked_page(client.get(f"/kasus/{case.id}"))
-        assert "Diteruskan otomatis" in page.text
-        assert page.every("form") == []
-        checked_page(send(client, case, suggestion(case)), 409)
-    assert store.get(case.id) == case
+    queue = checked_page(bold_client.get("/antrean"))
+    assert "Tidak ada laporan yang menunggu putusan." in queue.text
+    assert case.id not in str(queue.every("a"))
+    [way] = [anchor["href"] for anchor in queue.every("a") if "diteruskan" in anchor["href"]]
+    routed = checked_page(bold_client.get(way))
+    assert "1 laporan sudah diteruskan tanpa moderator." in routed.text
+    [link] = [anchor["href"] for anchor in routed.every("a") if case.id in anchor["href"]]
+    page = checked_page(bold_client.get(link))
+    assert "Diteruskan otomatis" in page.text
+    assert len(page.every("form")) == 1
+    assert page.checked("pilihan") == [suggestion(case)["pilihan"]]
+    form = suggestion(case) | {"pilihan": "lain", "instansi_lain": "dinkes/health"}
+    assert send(bold_client, case, form).status_code == 303
+    decided = bold.store.get(case.id)
+    assert (decided.status, decided.answer) == (Status.DECIDED, case.answer)
+    assert case.id not in bold_client.get(way).text
+    assert checked_page(bold_client.get(link)).every("form") == []
+    checked_page(send(bold_client, case, suggestion(case)), 409)
+    assert bold.store.get(case.id) == decided
+    out = tmp_path / "reviewed.csv"
+    done = run_disposisi("rows", "export", "--database", database, "--out", out)
+    assert done.returncode == 0, done.stderr
+    [row] = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
+    assert (row["id"], row["sector"], row["label_source"]) == (case.id, "health", "human-corrected")
+    assert row["suggested_sector"] == case.answer.sector
+
+
+def test_a_long_list_of_routed_cases_is_turned_page_by_page(bold_client: TestClient, bold: Triage) -> None:
+    ids = [take_in(bold, f"{RUBBISH} nomor {number}").id for number in range(desk.PAGE_SIZE + 3)]
+    shown: list[str] = []
+    for number, others in ((1, {2}), (2, {1})):
+        page = checked_page(bold_client.get(f"/antrean?lihat=diteruskan&halaman={number}"))
+        links = [anchor["href"] for anchor in page.every("a")]
+        turns = {link.rpartition("=")[2] for link in links if "halaman=" in link}
+        assert turns == {str(other) for other in others}
+        assert all(link.startswith("/antrean?lihat=diteruskan&") for link in links if "halaman=" in link)
+        shown += [link.removeprefix("/kasus/") for link in links if link.startswith("/kasus/")]
+    assert shown == ids[::-1]
 
 
 def test_an_unknown_case_is_a_page_in_indonesian(client: TestClient) -> None:
@@ -411,6 +473,88 @@ def test_a_verdict_sent_from_the_desk_itself_is_taken(client: TestClient, triage
     assert send(client, case, suggestion(case), **{"Sec-Fetch-Site": site}).status_code == 303
 
 
+@pytest.mark.parametrize("origin", ["https://contoh.example", "http://127.0.0.1:9", "http://localhost", "127.0.0.1"])
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin"}])
+def test_a_verdict_whose_origin_is_another_is_refused(
+    client: TestClient, triage: Triage, origin: str, site: dict[str, str]
+) -> None:
+    case = take_in(triage)
+    checked_page(send(client, case, suggestion(case), Origin=origin, **site), 403)
+    assert triage.store.get(case.id) == case
+
+
+def test_a_verdict_from_nowhere_by_way_of_another_site_is_refused(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    checked_page(send(client, case, suggestion(case), Origin="null", **{"Sec-Fetch-Site": "cross-site"}), 403)
+    assert triage.store.get(case.id) == case
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
+def test_a_verdict_whose_origin_is_the_desk_itself_is_taken(client: TestClient, triage: Triage, host: str) -> None:
+    case = take_in(triage)
+    sent = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+    assert send(client, case, suggestion(case), **sent).status_code == 303
+
+
+def test_personal_data_in_a_note_is_masked_before_it_is_kept(
+    client: TestClient, triage: Triage, database: Path
+) -> None:
+    case = take_in(triage)
+    secrets = ("0812-3456-7890", "3603123456780001", "warga.curug@contoh.example", "https://contoh.example/foto")
+    form = suggestion(case) | {"catatan": f"Hubungi {' atau '.join(secrets)}"}
+    assert send(client, case, form).status_code == 303
+    review = triage.store.get(case.id).review
+    assert review is not None
+    assert review.verdict.note == "Hubungi [TELEPON] atau [NIK] atau [EMAIL] atau [URL]"
+    with closing(sqlite3.connect(database)) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert not [secret for secret in secrets if secret in dump]
+
+
+def test_the_offices_of_the_suggested_sector_are_offered_first(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage, "Pelayanan pegawai kecamatan Curug lambat sekali")
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    groups: list[tuple[str, list[str]]] = []
+    for tag, attributes in page.elements:
+        if tag == "optgroup":
+            groups.append((attributes["label"], []))
+        elif tag == "option" and groups:
+            groups[-1][1].append(attributes["value"])
+    [(first, likely), (second, others)] = groups
+    assert (first, second) == ("Sesuai usulan", "Lainnya")
+    assert likely
+    assert others
+    assert {value.rpartition("/")[2] for value in likely} == {case.answer.sector}
+    assert case.answer.sector not in {value.rpartition("/")[2] for value in others}
+
+
+def test_a_form_with_a_file_is_answered_with_a_page(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    path = f"/kasus/{case.id}/putusan"
+    file = {"catatan": ("surat.txt", b"kecapung7491", "text/plain")}
+    checked_page(client.post(path, data=suggestion(case), files=file), 422)
+    assert triage.store.get(case.id) == case
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_form_that_can_not_be_read_is_answered_with_a_page(
+    client: TestClient, triage: Triage, content_type: str
+) -> None:
+    case = take_in(triage)
+    path = f"/kasus/{case.id}/putusan"
+    answer = client.post(path, content=b"kecapung7491", headers={"Content-Type": content_type})
+    checked_page(answer, answer.status_code)
+    assert answer.status_code in (400, 422)
+    assert "kecapung7491" not in answer.text
+    assert triage.store.get(case.id) == case
+
+
+def test_a_form_over_the_limit_is_answered_with_a_page(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    checked_page(send(client, case, suggestion(case) | {"catatan": "x" * LARGEST_BODY}), 413)
+    assert triage.store.get(case.id) == case
+
+
 def test_a_notice_can_not_be_put_into_the_queue_from_outside(client: TestClient) -> None:
     page = checked_page(client.get("/antrean", params={"selesai": f"{SCRIPT} hubungi 0812"}))
     assert "tersimpan" not in page.text
@@ -430,7 +574,7 @@ def test_a_secret_case_is_marked_on_the_desk_and_stays_out_of_the_export(
     done = run_disposisi("rows", "export", "--database", database, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "1 reviewed rows" in done.stdout
-    assert "1 secret (rahasia)" in done.stderr
+    assert "1 cases were left out: secret (rahasia), or their text was emptied." in done.stderr
     written = out.read_text(encoding="utf-8")
     assert "kecapung7491" not in written
     [row] = csv.DictReader(written.splitlines())
@@ -450,5 +594,7 @@ def test_a_page_uses_exactly_what_its_dataclass_holds(template: str, context: ty
     parsed = environment.parse(source)
     used = meta.find_undeclared_variables(parsed) | meta.find_undeclared_variables(environment.parse(base))
     used -= {macro.name for macro in parsed.find_all(nodes.Macro)}
+    # What a template sets at its top is seen in its blocks.
+    used -= {set_.target.name for set_ in parsed.find_all(nodes.Assign) if isinstance(set_.target, nodes.Name)}
     assert used == {field.name for field in dataclasses.fields(context)}
     assert environment.undefined.__name__ == "StrictUndefined"

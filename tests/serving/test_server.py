@@ -7,16 +7,21 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from data.region import known_regions
+from model.bundle import _checksum
+from serving.case import Status
 from serving.store import open_store
+from tests.serving.problems import problem_in
 from tests.serving.processes import Server, run_disposisi
 
 
@@ -42,9 +47,36 @@ def change_a_byte(bundle: Path) -> None:
     weights.write_bytes(content)
 
 
+def read_manifest(bundle: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
+def write_manifest(bundle: Path, manifest: dict[str, Any], *, signed: bool) -> None:
+    checksum = {"checksum": _checksum(manifest)} if signed else {}
+    (bundle / "manifest.json").write_text(json.dumps(manifest | checksum), encoding="utf-8")
+
+
 def set_format(bundle: Path) -> None:
-    manifest = bundle / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+    write_manifest(bundle, read_manifest(bundle) | {"format": 99}, signed=True)
+
+
+def make_sure(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    manifest["heads"]["sector"]["thresholds"] = {"kab-tangerang": 0.01}
+    write_manifest(bundle, manifest, signed=False)
+
+
+def make_surer_than_sure(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    manifest["heads"]["sector"]["thresholds"] = {"kab-tangerang": 1.5}
+    write_manifest(bundle, manifest, signed=True)
+
+
+def drop_checksum(bundle: Path) -> None:
+    manifest = read_manifest(bundle)
+    del manifest["checksum"]
+    write_manifest(bundle, manifest, signed=False)
 
 
 def cut_manifest(bundle: Path) -> None:
@@ -82,6 +114,9 @@ def test_a_missing_bundle_stops_the_start_with_the_way_to_make_one(tmp_path: Pat
     [
         (change_a_byte, "sector.weights.npy"),
         (set_format, "format 99"),
+        (make_sure, "manifest"),
+        (make_surer_than_sure, "thresholds of sector"),
+        (drop_checksum, "checksum"),
         (cut_manifest, "manifest"),
         (remove_file, "idf.npy"),
     ],
@@ -102,6 +137,41 @@ def test_an_unknown_region_stops_the_start_with_the_known_ones(bundle_folder: Pa
 def test_a_database_that_is_none_stops_the_start(bundle_folder: Path, database: Path) -> None:
     database.write_text("This is a letter to the regent, not a database.\n" * 100, encoding="utf-8")
     assert "cases.db" in refusal("--bundle", bundle_folder, "--database", database, "--port", "0")
+
+
+def test_a_database_in_memory_stops_the_start(bundle_folder: Path) -> None:
+    said = refusal("--bundle", bundle_folder, "--database", "sqlite://", "--port", "0")
+    assert "--database must be a file" in said
+
+
+def test_a_manifest_that_was_signed_again_is_taken_at_its_word(copied_bundle: Path, database: Path) -> None:
+    manifest = read_manifest(copied_bundle)
+    manifest["heads"]["sector"]["thresholds"] = {"kab-tangerang": 0.01}
+    write_manifest(copied_bundle, manifest, signed=True)
+    with Server(copied_bundle, database) as server:
+        assert httpx.get(f"{server.url}/readyz").json()["model_version"] == _checksum(manifest)[:12]
+        complaint = {"text": "Sampah menumpuk di pinggir kali Cirarab, baunya sampai ke rumah warga"}
+        assert httpx.post(f"{server.url}/v1/complaints", json=complaint).json()["status"] == "routed"
+
+
+def test_a_database_that_lost_a_table_is_told_without_a_citizens_words(bundle_folder: Path, database: Path) -> None:
+    with Server(bundle_folder, database) as server:
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("DROP TABLE cases")
+        problem_in(httpx.get(f"{server.url}/readyz"), 503)
+        assert httpx.get(f"{server.url}/livez").status_code == 200
+        complaint = {"text": "got mampet kecapung7491", "title": "kecapung7491"}
+        problem_in(httpx.post(f"{server.url}/v1/complaints", json=complaint), 503)
+        problem_in(httpx.get(f"{server.url}/v1/cases/kecapung7491"), 503)
+        for path in ("/antrean", "/antrean?lihat=diteruskan", "/kasus/kecapung7491"):
+            page = httpx.get(server.url + path)
+            assert (page.status_code, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    told = "".join(server.stderr)
+    assert told.count("database: OperationalError: no such table: cases") == 5
+    assert "kecapung7491" not in told
+    assert "[SQL" not in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2", "::1"])
@@ -159,7 +229,7 @@ def test_no_acknowledged_case_is_lost_when_the_process_is_killed(bundle_folder: 
                 acknowledged[last[-1]] = text
             assert server.end(signal.SIGKILL) == -signal.SIGKILL
     with closing(open_store(str(database))) as store:
-        assert store.count_waiting() == len(acknowledged) == 60
+        assert store.count(Status.WAITING) == len(acknowledged) == 60
         assert {key: store.get(key).complaint.text for key in acknowledged} == acknowledged
 
 
@@ -189,7 +259,7 @@ def test_a_kill_amid_many_requests_leaves_every_case_whole(bundle_folder: Path, 
     with closing(open_store(str(database))) as store:
         kept = {case.id for case in store.waiting(10_000)}
         assert set(acknowledged) <= kept
-        assert store.count_waiting() == len(kept)
+        assert store.count(Status.WAITING) == len(kept)
 
 
 def test_the_serving_process_never_loads_scikit_learn(server: Server) -> None:

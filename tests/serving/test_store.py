@@ -1,4 +1,4 @@
-"""The store gives back what it was given, takes one verdict per waiting case, and keeps its tables up to date."""
+"""The store gives back what it was given, takes one verdict per case, and keeps its tables up to date."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_verdict_is_appended_and_the_answer_stays_as_it_was(store: Store) -> N
     store.decide(CASE.id, REVIEW)
     assert store.get(CASE.id) == replace(CASE, status=Status.DECIDED, review=REVIEW)
     assert list(store.reviewed()) == [store.get(CASE.id)]
-    assert store.count_waiting() == 0
+    assert store.count(Status.WAITING) == 0
 
 
 def test_an_unknown_case_is_refused_and_changes_nothing(store: Store, database: Path) -> None:
@@ -95,11 +95,22 @@ def test_an_unknown_case_is_refused_and_changes_nothing(store: Store, database: 
     assert dump(database) == before
 
 
-@pytest.mark.parametrize("status", [Status.ROUTED, Status.DECIDED])
-def test_a_case_that_does_not_wait_takes_no_verdict(store: Store, database: Path, status: Status) -> None:
-    store.add(replace(CASE, status=status))
+def test_a_decided_case_takes_no_verdict(store: Store, database: Path) -> None:
+    store.add(replace(CASE, status=Status.DECIDED))
     before = dump(database)
-    with pytest.raises(AlreadyDecided, match=status.value):
+    with pytest.raises(AlreadyDecided, match=Status.DECIDED.value):
+        store.decide(CASE.id, REVIEW)
+    assert dump(database) == before
+
+
+def test_a_routed_case_takes_one_verdict(store: Store, database: Path) -> None:
+    store.add(replace(CASE, status=Status.ROUTED))
+    store.decide(CASE.id, REVIEW)
+    assert store.get(CASE.id) == replace(CASE, status=Status.DECIDED, review=REVIEW)
+    assert list(store.reviewed()) == [store.get(CASE.id)]
+    assert (store.routed(50), store.count(Status.ROUTED), store.count(Status.DECIDED)) == ([], 0, 1)
+    before = dump(database)
+    with pytest.raises(AlreadyDecided, match=Status.DECIDED.value):
         store.decide(CASE.id, REVIEW)
     assert dump(database) == before
 
@@ -140,7 +151,7 @@ def test_of_two_moderators_on_one_case_exactly_one_wins(store: Store) -> None:
 def test_many_threads_that_add_at_once_lose_nothing(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.add(waiting_case(number)), range(200)))
-    assert store.count_waiting() == 200
+    assert store.count(Status.WAITING) == 200
 
 
 def test_the_most_urgent_waits_first_then_the_least_sure_then_the_oldest(store: Store) -> None:
@@ -159,7 +170,7 @@ def test_the_most_urgent_waits_first_then_the_least_sure_then_the_oldest(store: 
     store.add(waiting_case(9, urgency=3))
     store.decide("kasus-9", REVIEW)
     assert store.waiting(50) == wanted
-    assert store.count_waiting() == 7
+    assert store.count(Status.WAITING) == 7
 
 
 def test_pages_of_the_queue_hold_each_case_once(store: Store) -> None:
@@ -169,6 +180,21 @@ def test_pages_of_the_queue_hold_each_case_once(store: Store) -> None:
     assert [len(page) for page in pages] == [10, 10, 5, 0]
     assert [case for page in pages for case in page] == store.waiting(25)
     assert set(Counter(case.id for page in pages for case in page).values()) == {1}
+
+
+def test_routed_cases_are_listed_the_newest_first_page_by_page(store: Store) -> None:
+    wanted = [replace(waiting_case(n, minute=-n, urgency=n % 4), status=Status.ROUTED) for n in range(25)]
+    for number in sorted(range(25), key=lambda n: (n % 7, n)):
+        store.add(wanted[number])
+    store.add(waiting_case(98, minute=99))
+    store.add(replace(waiting_case(99, minute=99), status=Status.ROUTED))
+    store.decide("kasus-99", REVIEW)
+    assert [case for offset in (0, 10, 20, 30) for case in store.routed(10, offset)] == wanted
+    assert {status: store.count(status) for status in Status} == {
+        Status.ROUTED: 25,
+        Status.WAITING: 1,
+        Status.DECIDED: 1,
+    }
 
 
 def test_reviews_come_out_in_the_order_they_were_given(store: Store) -> None:
@@ -209,6 +235,36 @@ def test_folders_on_the_way_to_a_new_database_are_made(tmp_path: Path) -> None:
     with closing(open_store(str(path))) as store:
         assert store.is_ready()
     assert path.is_file()
+
+
+def test_the_files_of_a_new_database_are_for_its_owner_only(database: Path) -> None:
+    mask = os.umask(0)
+    try:
+        with closing(open_store(str(database))) as store:
+            store.add(CASE)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in database.parent.iterdir()}
+    finally:
+        os.umask(mask)
+    assert {database.name, f"{database.name}-wal"} <= set(modes)
+    assert set(modes.values()) == {0o600}, modes
+
+
+@pytest.mark.parametrize("name", ["sqlite://", "sqlite:///:memory:", "sqlite:///", ":memory:", ""])
+@pytest.mark.parametrize("must_exist", [False, True])
+def test_a_database_in_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, must_exist: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DisposisiError, match="must be a file"):
+        open_store(name, must_exist=must_exist)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_without_its_table_is_not_ready(store: Store, database: Path) -> None:
+    assert store.is_ready()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP TABLE cases")
+    assert not store.is_ready()
 
 
 def test_a_database_that_must_exist_is_not_made(tmp_path: Path) -> None:
@@ -276,5 +332,5 @@ def test_a_reader_does_not_wait_while_another_process_writes(store: Store, datab
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE cases SET channel = 'surat'")
         assert store.get(CASE.id) == CASE
-        assert store.count_waiting() == 1
+        assert store.count(Status.WAITING) == 1
         other.execute("ROLLBACK")

@@ -13,9 +13,10 @@ from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
 from data.complaint import Complaint, LabelledRow
 from data.errors import TooFewRows
 from data.region import load_region
-from model.bundle import Bundle
+from model.bundle import Bundle, fingerprint
 from model.features import Vocabulary
 from model.heads import Head
+from model.text import prepare
 from training.evaluation import (
     Evaluation,
     Figure,
@@ -42,7 +43,7 @@ def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[int] = ()) -> B
         weights = np.zeros((len(words), len(labels)), dtype=np.float32)
         for word, label in answers.items():
             weights[words.index(word), labels.index(label)] = 8.0
-        return Head(name, labels, weights, np.zeros(len(labels)), 1.0, limit)
+        return Head(name, labels, weights, np.zeros(len(labels)), 1.0, {} if limit is None else {REGION.code: limit})
 
     return Bundle(
         vocabulary=Vocabulary(words, (), ()),
@@ -81,6 +82,28 @@ def test_macro_f1_is_scikit_learns_over_the_labels_that_occur(seed: int) -> None
     confusion = confusion_matrix(labels, found, labels=range(5)).astype(float)
     expected = f1_score(labels, found, labels=np.unique(labels), average="macro", zero_division=0)
     assert macro_f1(confusion) == pytest.approx(expected)
+
+
+def test_macro_f1_counts_a_label_that_is_only_answered_where_it_is_told_to() -> None:
+    confusion = np.array([[3.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    assert macro_f1(confusion) == pytest.approx(6 / 7)
+    assert macro_f1(confusion, np.array([True, True, False])) == pytest.approx(6 / 7 / 2)
+    assert macro_f1(confusion, np.array([True, False, True])) == pytest.approx(6 / 7), "the third neither is nor errs"
+    assert macro_f1(confusion, np.array([True, True, True])) == pytest.approx(6 / 7 / 2)
+
+
+def test_the_interval_of_macro_f1_is_no_better_for_resamples_without_the_rare_label() -> None:
+    """Where the rare label's one row isn't drawn but other rows are still taken for it, it counts as wrong."""
+    rows = numbered(
+        [make_row("listrik", sector="energy")]
+        + [make_row("listrik", sector="health")] * 4
+        + [make_row("obat", sector="health")] * 15
+    )
+    figure = holds(evaluate(make_bundle(), rows, REGION).sector_macro_f1)
+    assert figure.value == pytest.approx((2 / 6 + 30 / 34) / 2)
+    # Where only the labels drawn count, the resamples without energy are health's F1 alone: 0.50 to 0.97.
+    assert figure.low < 0.45
+    assert figure.high < 0.92
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -232,8 +255,32 @@ def test_rows_that_were_all_seen_are_refused(sample_rows: Sequence[LabelledRow])
         evaluate(bundle, sample_rows[:50], REGION)
 
 
-def test_rows_without_labels_have_no_figures() -> None:
-    result = evaluate(make_bundle(), numbered([make_row("obat")] * 3), REGION)
+def test_rows_none_of_which_has_a_label_are_refused() -> None:
+    with pytest.raises(TooFewRows, match="None of the 3 rows"):
+        evaluate(make_bundle(), numbered([make_row("obat")] * 3), REGION)
+
+
+def test_labelled_rows_that_were_seen_do_not_make_up_for_unlabelled_ones() -> None:
+    rows = numbered([make_row("obat", sector="health"), *[make_row("obat")] * 3])
+    bundle = make_bundle(seen=[fingerprint(prepare(rows[0].complaint))])
+    with pytest.raises(TooFewRows, match="None of the 3 rows"):
+        evaluate(bundle, rows, REGION)
+
+
+@pytest.mark.parametrize("label", [{"sector": "health"}, {"agency": "dinkes"}, {"urgency": 0}])
+def test_one_label_of_any_kind_is_enough_to_measure(label: dict[str, object]) -> None:
+    rows = numbered([make_row("obat nol", **label), *[make_row("obat")] * 2])
+    result = evaluate(make_bundle(), rows, REGION)
+    figures = [holds(value) for value in vars(result).values() if isinstance(value, Figure)]
+    assert result.rows == 3
+    assert figures
+    assert all(figure.rows == 1 for figure in figures)
+
+
+def test_rows_whose_labels_the_bundle_has_no_head_for_have_no_figures() -> None:
+    bundle = make_bundle()
+    bundle = replace(bundle, heads={"sector": bundle.heads["sector"]})
+    result = evaluate(bundle, numbered([make_row("obat", urgency=1)] * 3), REGION)
     assert result.rows == 3
     assert result.sectors == ()
     figures = {name: value for name, value in result.as_dict().items() if isinstance(value, (dict, float))}

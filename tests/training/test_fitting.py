@@ -11,7 +11,9 @@ import pytest
 from data.complaint import Complaint, Confidentiality, LabelledRow
 from data.errors import TooFewRows, UnknownName
 from data.progress import Progress
-from training.fitting import FEWEST_ROWS, fit
+from model.text import prepare
+from training.calibration import fit_inverse_temperature
+from training.fitting import FEWEST_ROWS, WRITTEN, Training, fit, fit_head, make_features
 from training.recipe import RECIPES, Recipe, find_recipe
 
 DEFAULT = find_recipe("default")
@@ -166,9 +168,9 @@ def test_the_same_rows_give_the_same_arrays(recipe: str, sample_rows: Sequence[L
     for name, head in one.heads.items():
         assert np.array_equal(head.weights, other.heads[name].weights)
         assert np.array_equal(head.bias, other.heads[name].bias)
-        assert (head.inverse_temperature, head.threshold) == (
+        assert (head.inverse_temperature, head.thresholds) == (
             other.heads[name].inverse_temperature,
-            other.heads[name].threshold,
+            other.heads[name].thresholds,
         )
     assert one.about["rows"] == other.about["rows"]
 
@@ -220,11 +222,148 @@ def test_square_root_weighting_costs_the_frequent_sector_less() -> None:
 
 
 def test_only_the_sector_head_may_act_by_itself() -> None:
-    rows = make_rows(("health", 150), ("energy", 150))
+    rows = apart(make_rows(("health", 150), ("energy", 150)))
     rows = [replace(row, urgency=0 if row.sector == "health" else 1) for row in rows]
-    heads = fit(rows, DEFAULT, "kab-tangerang").bundle.heads
-    assert heads["sector"].threshold is not None
-    assert heads["urgency"].threshold is None
+    training = fit(rows, DEFAULT, "kab-tangerang")
+    heads = training.bundle.heads
+    assert heads["sector"].thresholds.keys() == {"kab-tangerang"}
+    assert heads["urgency"].thresholds == {}
+    metrics = training.bundle.about["metrics"]
+    assert metrics["sector"]["evidence"].keys() == {"kab-tangerang"}
+    assert metrics["sector"]["evidence"]["kab-tangerang"]["rows"] == 300
+    assert metrics["sector"]["evidence"]["kab-tangerang"]["coverage"] > 0
+    assert "evidence" not in metrics["urgency"]
+
+
+def apart(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+    """The same rows with ten words of their own each, so that none is a near-copy of another."""
+    return [
+        replace(
+            row,
+            id=str(number),
+            complaint=replace(
+                row.complaint, text=" ".join([row.complaint.text, *(f"{letter}{number}" for letter in "abcdefghij")])
+            ),
+        )
+        for number, row in enumerate(rows)
+    ]
+
+
+def in_region(rows: Sequence[LabelledRow], region: str) -> list[LabelledRow]:
+    return [replace(row, complaint=replace(row.complaint, region=region)) for row in rows]
+
+
+def evidence_of(training: Training) -> dict[str, dict[str, float]]:
+    evidence: dict[str, dict[str, float]] = training.bundle.about["metrics"]["sector"]["evidence"]
+    return evidence
+
+
+def test_a_region_routes_alone_only_on_what_its_own_rows_prove() -> None:
+    rows = apart(make_rows(("health", 120), ("energy", 120)))
+    rows = in_region(rows[:200], "kab-tangerang") + in_region(rows[200:], "kota-surabaya")
+    training = fit(rows, DEFAULT, "kota-surabaya")
+    assert training.bundle.heads["sector"].thresholds.keys() == {"kab-tangerang"}
+    assert evidence_of(training)["kab-tangerang"]["rows"] == 200
+    assert evidence_of(training)["kota-surabaya"] == {"rows": 40, "coverage": 0.0}
+    share = f"{evidence_of(training)['kab-tangerang']['coverage']:.0%}"
+    routed = training.promise("kab-tangerang")
+    assert routed.startswith(f"Routed without a person in kab-tangerang: {share} of complaints like its 200 real")
+    assert training.promise("kota-surabaya").startswith(
+        "Nothing is routed without a person in kota-surabaya: its 40 real labelled rows can't promise 95%"
+    )
+    assert training.promise("kab-bandung").startswith(
+        "Nothing is routed without a person in kab-bandung: its 0 real labelled rows can't promise 95%"
+    )
+
+
+def test_each_region_has_a_threshold_from_its_own_rows() -> None:
+    """One region's rows are labelled at random: however sure the other's are, it proves nothing."""
+    rows = apart(make_rows(("health", 200), ("energy", 200)))
+    good, bad = in_region(rows[100:300], "kab-tangerang"), in_region(rows[:100] + rows[300:], "kota-surabaya")
+    bad = [replace(row, sector=("health", "energy")[(number // 3) % 2]) for number, row in enumerate(bad)]
+    training = fit([*good, *bad], DEFAULT, "kab-tangerang")
+    assert "kota-surabaya" not in training.bundle.heads["sector"].thresholds
+    assert {region: proof["rows"] for region, proof in evidence_of(training).items()} == {
+        "kab-tangerang": 200,
+        "kota-surabaya": 200,
+    }
+
+
+def test_written_rows_are_learned_from_but_are_no_evidence() -> None:
+    rows = apart(make_rows(("health", 150), ("energy", 150)))
+    written = [replace(row, label_source=WRITTEN) for row in rows]
+    training = fit(written, DEFAULT, "kab-tangerang")
+    assert training.bundle.heads["sector"].thresholds == {}
+    assert evidence_of(training) == {"kab-tangerang": {"rows": 0, "coverage": 0.0}}
+    assert "its 0 real labelled rows" in training.promise("kab-tangerang")
+    assert training.bundle.predict([Complaint("obat habis")])[0].sector.label == "health"
+    mixed = fit([*written[:151], *rows[151:]], DEFAULT, "kab-tangerang")
+    assert evidence_of(mixed)["kab-tangerang"] == {"rows": 149, "coverage": 0.0}
+    assert mixed.bundle.heads["sector"].thresholds == {}
+    enough = fit([*written[:150], *rows[150:]], DEFAULT, "kab-tangerang")
+    assert evidence_of(enough)["kab-tangerang"]["rows"] == 150
+    assert enough.bundle.heads["sector"].thresholds.keys() == {"kab-tangerang"}
+
+
+def test_the_samples_are_written_and_promise_nothing(training: Training, sample_rows: Sequence[LabelledRow]) -> None:
+    assert {row.label_source for row in sample_rows} == {WRITTEN}
+    assert training.bundle.heads["sector"].thresholds == {}
+    assert evidence_of(training) == {"kab-tangerang": {"rows": 0, "coverage": 0.0}}
+
+
+def test_the_temperature_is_that_of_the_real_rows_once_there_are_enough() -> None:
+    rows = apart(make_rows(("health", 225), ("energy", 225)))
+    random = np.random.default_rng(5)
+    names = np.array([row.sector for row in rows], dtype=object)
+    real = np.arange(len(rows)) % 9 < 4
+    names[real & (random.random(len(rows)) < 0.3)] = "energy"
+    features = make_features(DEFAULT).fit_transform([prepare(row.complaint) for row in rows]).tocsr()
+    groups = np.arange(len(rows))
+    assert real.sum() == 200
+    fitted = fit_head(features, names, groups, DEFAULT, real)
+    everyone = fit_head(features, names, groups, DEFAULT, np.ones_like(real))
+    assert np.array_equal(fitted.scores, everyone.scores)
+    assert np.array_equal(fitted.classifier.svc_.coef_, everyone.classifier.svc_.coef_)
+    own = fit_inverse_temperature(fitted.scores[real], fitted.labels[real])
+    assert fitted.classifier.inverse_temperature == own
+    assert everyone.classifier.inverse_temperature > 1.2 * own
+    real[np.flatnonzero(real)[0]] = False
+    few = fit_head(features, names, groups, DEFAULT, real)
+    assert few.classifier.inverse_temperature == everyone.classifier.inverse_temperature
+
+
+def test_copies_are_one_piece_of_evidence() -> None:
+    rows = apart(make_rows(("health", 100), ("energy", 49)))
+    copies = [replace(rows[0], id=f"copy-{number}") for number in range(300)]
+    names = [
+        replace(row, complaint=replace(row.complaint, text=f"{row.complaint.text} nama{number}"))
+        for number, row in enumerate(copies)
+    ]
+    training = fit([*copies, *rows, *names], DEFAULT, "kab-tangerang")
+    assert training.bundle.about["metrics"]["sector"]["rows"] == 749
+    assert evidence_of(training)["kab-tangerang"] == {"rows": 149, "coverage": 0.0}
+    assert training.bundle.heads["sector"].thresholds == {}
+
+
+@pytest.mark.parametrize("written_first", [True, False])
+def test_a_real_row_is_evidence_also_where_a_written_one_is_its_copy(written_first: bool) -> None:
+    rows = apart(make_rows(("health", 80), ("energy", 80)))
+    written = [replace(row, id=f"w-{row.id}", label_source=WRITTEN) for row in rows]
+    training = fit([*written, *rows] if written_first else [*rows, *written], DEFAULT, "kab-tangerang")
+    assert evidence_of(training)["kab-tangerang"]["rows"] == 160
+
+
+@pytest.mark.parametrize("number", [2, 12])
+def test_words_of_one_complaint_are_in_no_vocabulary_however_often_it_was_sent(number: int) -> None:
+    rows = apart(make_rows(("health", 15), ("energy", 15)))
+    sent = "puskesmas antre obat habis kata xylofon di loket depan sejak pagi tadi"
+    copies = [replace(rows[0], id=f"c{n}", complaint=Complaint(f"{sent} ke{n}", region="kab-tangerang"))
+              for n in range(number)]  # fmt: skip
+    bundle = fit([*rows, *copies], DEFAULT, "kab-tangerang").bundle
+    assert not bundle.extractor.knows("xylofon")
+    assert not any("xylo" in term for term in (*bundle.vocabulary.words, *bundle.vocabulary.chars))
+    another = replace(rows[1], id="another", complaint=Complaint("listrik padam xylofon mati", region="kab-tangerang"))
+    assert fit([*rows, *copies, another], DEFAULT, "kab-tangerang").bundle.extractor.knows("xylofon")
 
 
 def test_copies_of_one_text_promise_nothing() -> None:
@@ -237,7 +376,11 @@ def test_copies_of_one_text_promise_nothing() -> None:
         )
         for number in range(390)
     ]
-    assert fit(rows, DEFAULT, "kab-tangerang").bundle.heads["sector"].threshold is None
+    with pytest.raises(TooFewRows, match="390 labelled rows"):
+        fit(rows, DEFAULT, "kab-tangerang")
+    training = fit([*rows, *apart(make_rows(("health", 20), ("energy", 20)))], DEFAULT, "kab-tangerang")
+    assert training.bundle.heads["sector"].thresholds == {}
+    assert evidence_of(training)["kab-tangerang"]["rows"] == 41
 
 
 def test_progress_never_runs_back() -> None:

@@ -69,6 +69,37 @@ def test_a_greeting_shared_by_hundreds_makes_no_copies() -> None:
     assert len(set(groups_of(*texts))) == 450
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "saya {} mohon lampu jalan di depan rumah diperbaiki karena sudah mati sejak minggu lalu",
+        "{} melaporkan lampu jalan di depan rumah sudah mati sejak minggu lalu",
+        "lampu jalan di depan rumah pak {} sudah mati sejak minggu lalu dan belum diperbaiki",
+        "lampu jalan di depan rumah sudah mati sejak minggu lalu hormat saya {}",
+    ],
+)
+@pytest.mark.parametrize("count", [390, 500, 1_000])
+def test_hundreds_of_texts_that_differ_in_a_name_are_one_group(text: str, count: int) -> None:
+    names = [f"{first}{second}" for first in range(40) for second in "abcdefghijklmnopqrstuvwxyz"][:count]
+    assert len(set(groups_of(*[text.format(f"nama{name}") for name in names], "sampah menumpuk di pasar"))) == 2
+
+
+def test_hundreds_of_copies_are_told_from_complaints_that_share_their_greeting() -> None:
+    greeting = "assalamualaikum warahmatullahi wabarakatuh yang terhormat bapak bupati"
+    copies = [f"{greeting} lampu jalan di depan rumah pak nama{n} mati sejak minggu lalu" for n in range(500)]
+    others = [f"{greeting} " + " ".join(f"{letter}{n}" for letter in "abcdefghij") for n in range(500)]
+    mixed = [text for pair in zip(copies, others, strict=True) for text in pair]
+    groups = groups_of(*mixed)
+    assert len(set(groups[::2])) == 1
+    assert len(set(groups)) == 501
+
+
+def test_different_complaints_with_a_long_greeting_are_not_grouped() -> None:
+    greeting = "assalamualaikum warahmatullahi wabarakatuh yang terhormat bapak bupati kami sampaikan bahwa"
+    texts = [f"{greeting} " + " ".join(f"{letter}{n}" for letter in "abcdefghijkl") for n in range(500)]
+    assert len(set(groups_of(*texts))) == 500
+
+
 def test_every_sample_has_a_group(sample_rows: Sequence[LabelledRow]) -> None:
     groups = near_copy_groups([prepare(row.complaint) for row in sample_rows])
     assert groups.shape == (len(sample_rows),)

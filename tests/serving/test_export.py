@@ -1,0 +1,107 @@
+"""What the desk hands to training: each reviewed case as one row that reads back, and none that must not be seen."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from data.complaint import Confidentiality, LabelledRow
+from data.rows import read_rows
+from serving.case import Verdict
+from serving.triage import Triage
+from tests.serving.conftest import REGION
+from tests.serving.processes import run_disposisi
+
+LONE_RETURN = "Got mampet\rdepan sekolah\rsejak Senin"
+
+
+def take_in(client: TestClient, triage: Triage, text: str, **more: str) -> str:
+    """The id of a case that came over the API and was decided."""
+    created = client.post("/v1/complaints", json={"text": text, **more})
+    assert created.status_code == 201, created.text
+    case_id: str = created.json()["id"]
+    triage.decide(case_id, Verdict("health", "dinkes", 1, "dibaca"))
+    return case_id
+
+
+def export(database: Path, out: Path) -> tuple[list[dict[str, str]], str]:
+    """The rows that `rows export` wrote, and what it said on standard error."""
+    done = run_disposisi("rows", "export", "--database", database, "--out", out)
+    assert done.returncode == 0, done.stderr
+    with out.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(StringIO(handle.read(), newline="")))
+    assert f"{len(rows)} reviewed rows" in done.stdout
+    return rows, done.stderr
+
+
+def read_back(path: Path) -> list[LabelledRow]:
+    read = read_rows([path], REGION)
+    assert list(read.problems) == []
+    return list(read.rows)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LONE_RETURN,
+        "\rGot mampet\r",
+        "Got mampet\r\ndepan sekolah\nsejak\r\n\rSenin",
+        'Got "mampet", depan; sekolah\r"sejak Senin"',
+        "Got mampet\vdepan\fsekolah\x85sejak\u2028Senin\u2029pagi",
+    ],
+    ids=["lone-return", "return-at-the-ends", "mixed-line-ends", "quotes", "rare-line-ends"],
+)
+def test_a_text_with_any_line_end_is_one_row_again(
+    client: TestClient, triage: Triage, database: Path, tmp_path: Path, text: str
+) -> None:
+    case_id = take_in(client, triage, text, title="Got\rmampet", location="Desa\rGintung")
+    take_in(client, triage, "Sampah menumpuk di pinggir kali")
+    out = tmp_path / "reviewed.csv"
+    rows, _ = export(database, out)
+    assert [row["text"] for row in rows] == [triage.store.get(case_id).complaint.text, rows[1]["text"]]
+    first, second = read_back(out)
+    assert first.id == case_id
+    assert first.complaint.text.split() == text.split()
+    assert first.complaint.title.split() == ["Got", "mampet"]
+    assert (first.sector, second.sector) == ("health", "health")
+
+
+@pytest.mark.parametrize("blank", ["", " \n\t"])
+def test_secret_cases_and_those_whose_text_was_emptied_are_left_out_and_counted(
+    client: TestClient, triage: Triage, database: Path, tmp_path: Path, blank: str
+) -> None:
+    kept = take_in(client, triage, "Got mampet depan sekolah", title="Got")
+    take_in(client, triage, "Oknum menagih uang kecapung7491", confidentiality=Confidentiality.RAHASIA.value)
+    emptied = take_in(client, triage, "Saya malu, hapus laporan kecapung7491", title="Hapus kecapung7491")
+    titled = take_in(client, triage, "Isi yang dihapus kecapung7491", title="Lampu jalan mati")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE cases SET text = ?, title = ? WHERE id = ?", (blank, blank, emptied))
+        connection.execute("UPDATE cases SET text = ? WHERE id = ?", (blank, titled))
+    out = tmp_path / "reviewed.csv"
+    rows, said = export(database, out)
+    assert [row["id"] for row in rows] == [kept, titled]
+    assert "2 cases were left out" in said
+    assert "kecapung7491" not in out.read_text(encoding="utf-8")
+    assert [row.complaint.title for row in read_back(out)] == ["Got", "Lampu jalan mati"]
+
+
+def test_a_note_stays_out_of_the_export(client: TestClient, triage: Triage, database: Path, tmp_path: Path) -> None:
+    take_in(client, triage, "Got mampet depan sekolah")
+    out = tmp_path / "reviewed.csv"
+    export(database, out)
+    assert "dibaca" not in out.read_text(encoding="utf-8")
+
+
+def test_an_exported_file_is_for_its_owner_only(
+    client: TestClient, triage: Triage, database: Path, tmp_path: Path
+) -> None:
+    take_in(client, triage, "Got mampet depan sekolah")
+    out = tmp_path / "reviewed.csv"
+    export(database, out)
+    assert out.stat().st_mode & 0o777 == 0o600

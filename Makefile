@@ -43,9 +43,10 @@ $(BUNDLE)/manifest.json: | .venv/ready
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-dev.lock
 	touch $@
 
-# The desk's tests drive a real browser. Without the right to install one they are skipped, and say so.
+# The desk's tests drive a real browser; Playwright's driver needs libatomic. Without the right to install them these
+# tests are skipped, and say so.
 browser:
-	@command -v chromium >/dev/null || { $(APT) update && $(APT) -y install chromium; } || \
+	@dpkg -s chromium libatomic1 >/dev/null 2>&1 || { $(APT) update && $(APT) -y install chromium libatomic1; } || \
 	  echo "No chromium: the tests in a browser will be skipped."
 
 # After a change of dependencies in pyproject.toml (uv: pip install uv).

@@ -140,13 +140,6 @@ class Region:
         sector, _, area = code.partition(":")
         return self.areas_by_code.get(area) if sector in self.family_of_sector else None
 
-    def find_agency(self, code: str) -> Agency:
-        """The agency of that code, or `UnknownName`."""
-        try:
-            return self.all_agencies[code]
-        except KeyError:
-            raise UnknownName(f"agency in {self.code}", code, (agency.code for agency in self.agencies)) from None
-
     def resolve_agency_name(self, name: str) -> NamedAgency | None:
         """What an agency name means here, in any spelling the region file knows; None if it knows none."""
         return self._names.get(self.name_key(name))
@@ -187,6 +180,7 @@ def fold_name(name: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", plain))
 
 
+@cache
 def known_regions() -> tuple[str, ...]:
     """The codes of the regions that have a file."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))

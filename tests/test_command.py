@@ -392,7 +392,7 @@ def test_predict_gives_an_agency_that_the_region_has_or_none_where_the_area_is_u
     region = load_region("kab-tangerang")
     for line in lines_of(predicted):
         if line["agency"]:
-            agency = region.find_agency(line["agency"])
+            agency = region.all_agencies[line["agency"]]
             assert agency.name == line["agency_name"]
             assert line["sector"] in agency.sectors
         else:

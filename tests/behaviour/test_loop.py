@@ -106,7 +106,7 @@ def test_six_corrections_in_the_browser_teach_the_model_a_kind_it_routed_wrongly
     page: Page, bundle_folder: Path, tmp_path: Path
 ) -> None:
     database, reviewed, taught = tmp_path / "cases.db", tmp_path / "reviewed.csv", tmp_path / "new"
-    agency = load_region(REGION).find_agency(AGENCY).name
+    agency = load_region(REGION).all_agencies[AGENCY].name
     assert sector_by(bundle_folder, NEVER_SEEN) != SECTOR
 
     with Server(bundle_folder, database) as server:

@@ -127,7 +127,7 @@ def test_every_area_office_is_found_by_its_code_and_leads_back_to_its_area(code:
     for office in offices:
         area = region.area_of_agency(office.code)
         assert area is not None
-        assert region.find_agency(office.code).name == area.full_name
+        assert region.all_agencies[office.code].name == area.full_name
 
 
 @every_region
@@ -196,11 +196,6 @@ def test_an_unknown_region_names_the_known_ones(code: str) -> None:
     with pytest.raises(UnknownName) as caught:
         load_region(code)
     assert str(caught.value) == f"No region {code!r}. Known: {', '.join(known_regions())}."
-
-
-def test_an_unknown_agency_names_the_known_ones() -> None:
-    with pytest.raises(UnknownName, match=r"No agency in kab-tangerang 'dinas'\. Known: pemda, dbmsda, "):
-        load_region("kab-tangerang").find_agency("dinas")
 
 
 # The names that real labels use
@@ -464,6 +459,6 @@ def test_names_are_compared_without_case_accents_and_punctuation(name: str, fold
 
 def test_an_area_office_answers_for_its_area_at_the_local_level() -> None:
     region = load_region("kab-tangerang")
-    office = region.find_agency("district-office:36.03.17")
+    office = region.all_agencies["district-office:36.03.17"]
     assert (office.name, office.level, office.sectors) == ("Kecamatan Curug", Jurisdiction.LOCAL, ("district-office",))
     assert region.area_of_agency("dinkes") is None

@@ -119,7 +119,7 @@ def test_an_area_office_is_routed_to_where_the_area_is_named(finder: AreaFinder)
     village = route(finder, VILLAGE_OFFICE, 1.0, "lurah Sukabakti")
     assert village.choice.agency is not None
     assert (village.choice.agency.code, village.outcome) == ("village-office:36.03.17.1005", Outcome.AUTO)
-    assert finder.region.find_agency(village.choice.agency.code) == village.choice.agency
+    assert finder.region.all_agencies[village.choice.agency.code] == village.choice.agency
 
 
 def test_one_kecamatan_named_is_not_several_areas_to_a_village_office(finder: AreaFinder) -> None:

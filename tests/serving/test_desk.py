@@ -142,7 +142,7 @@ def test_the_queue_shows_each_waiting_case_with_a_link_to_it(client: TestClient,
     page = checked_page(client.get("/antrean"))
     assert "1 laporan menunggu putusan." in page.text
     assert "Sampah menumpuk di pinggir kali" in page.text
-    assert load_region(REGION).find_agency(str(case.answer.agency)).name in page.text
+    assert load_region(REGION).all_agencies[str(case.answer.agency)].name in page.text
     [link] = [anchor["href"] for anchor in page.every("a") if case.id in anchor["href"]]
     checked_page(client.get(link))
 
@@ -170,7 +170,7 @@ def test_a_case_page_tells_the_suggestion_its_chance_and_its_reasons(client: Tes
     )
     page = checked_page(client.get(f"/kasus/{case.id}"))
     assert RUBBISH in page.text
-    assert load_region(REGION).find_agency(str(case.answer.agency)).name in page.text
+    assert load_region(REGION).all_agencies[str(case.answer.agency)].name in page.text
     assert re.search(r"peluang (lebih dari |kurang dari )?\d{1,2} %", page.text)
     assert "Menunggu putusan" in page.text
     assert "Desa Gintung" in page.text
@@ -259,7 +259,7 @@ def test_another_agency_is_kept_as_a_correction(
     assert (review.verdict.agency, review.verdict.sector) == (agency, sector)
     assert review.label_source is LabelSource.HUMAN_CORRECTED
     page = checked_page(client.get(f"/kasus/{case.id}"))
-    assert f"Diteruskan ke {load_region(REGION).find_agency(agency).name}" in page.text
+    assert f"Diteruskan ke {load_region(REGION).all_agencies[agency].name}" in page.text
     assert "usulan dikoreksi" in page.text
 
 

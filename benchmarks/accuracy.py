@@ -21,7 +21,7 @@ from model.text import prepare
 from training.evaluation import Evaluation, evaluate
 from training.fitting import fit
 from training.recipe import RECIPES
-from training.splitting import Bools, assign_folds, near_copy_groups, newest_share
+from training.splitting import Bools, Ints, assign_folds, near_copy_groups, newest_share
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "datasets"
@@ -50,9 +50,7 @@ def main() -> None:
     real = [row for row in read_rows(files, "kab-tangerang", annotations=SHARED / "annotations.csv").rows if row.sector]
     samples = read_rows([SAMPLES], "kab-tangerang").rows
     groups = near_copy_groups([prepare(row.complaint) for row in real])
-    random_split = assign_folds(groups, 5, seed) == 0
-    # A near-copy of a later row goes to the later side with it.
-    time_split = np.isin(groups, groups[newest_of_each_source(real)])
+    random_split, time_split = splits(real, groups, seed)
     print(f"{len(real)} real rows in {len(set(groups.tolist()))} groups of near-copies; {len(samples)} sample rows\n")
     for name, split in (("Random split", random_split), ("Time split (newest fifth)", time_split)):
         _print_split(name, real, samples, split)
@@ -62,6 +60,11 @@ def main() -> None:
     for source in SOURCES:
         rows = [row for row in real if row.complaint.region == source]
         _print_line(source, "samples only", evaluate(training.bundle, rows, load_region(ANSWERING.get(source, source))))
+
+
+def splits(rows: Sequence[LabelledRow], groups: Ints, seed: int = _SEED) -> tuple[Bools, Bools]:
+    """The rows kept aside: a random fifth of the groups, and the newest fifth with all near-copies of its rows."""
+    return assign_folds(groups, 5, seed) == 0, np.isin(groups, groups[newest_of_each_source(rows)])
 
 
 def newest_of_each_source(rows: Sequence[LabelledRow]) -> Bools:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 
 from data.complaint import Complaint
+from data.lexicon import read_lines
 from data.region import Area, Region, fold_name
 from data.sectors import DISTRICT_OFFICE, VILLAGE_OFFICE
 
@@ -109,7 +108,7 @@ class AreaFinder:
                 continue
             name, areas = " ".join(found[0][0]), [area for _, area in found]
             cued = [area for area in areas if place and area.kind in _CUES.get(words[place - 1], ())]
-            if cued or in_location or name not in _ordinary_words():
+            if cued or in_location or name not in read_lines("place_names_that_are_words"):
                 yield from (Mention(area, bool(cued), in_location) for area in cued or areas)
             place += len(found[0][0])
 
@@ -133,10 +132,3 @@ def _strongest(mentions: list[Mention]) -> list[Area]:
 def _joined(name: str) -> str:
     """ "Sindang Jaya" as people also type it: "sindangjaya"."""
     return fold_name(name).replace(" ", "")
-
-
-@cache
-def _ordinary_words() -> frozenset[str]:
-    path = Path(__file__).parent.parent / "data" / "lexicons" / "place_names_that_are_words.txt"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))

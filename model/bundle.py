@@ -2,6 +2,7 @@
 
 manifest.json        format, checksums, heads, text steps, recipe, rows, metrics, versions
 vocabulary.json      the features' names in the order of their numbers
+stems.json           word -> stem, for the words that the training rows share
 idf.npy              (features,) float64
 <head>.weights.npy   (features, labels) float32
 <head>.bias.npy      (labels,) float64
@@ -14,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,15 @@ from model.explanation import explain
 from model.features import FeatureExtractor, Floats, Vocabulary
 from model.heads import Head
 from model.prediction import Explanation, Prediction, Ranked
-from model.text import PreparedText, prepare, spell_words, step_names
+from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
 
 # Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
-FORMAT = 1
+FORMAT = 2
 SECTOR, URGENCY = "sector", "urgency"
 
 MANIFEST = "manifest.json"
 _VOCABULARY = "vocabulary.json"
+_STEMS = "stems.json"
 _HEAD_NAME = re.compile(r"[a-z]+")
 
 
@@ -49,24 +51,28 @@ class Bundle:
     idf: Floats
     heads: dict[str, Head]
     seen: NDArray[np.uint64]
+    text_steps: tuple[str, ...]
+    stems: Mapping[str, str] = field(default_factory=dict, repr=False)
     about: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+    chain: TextChain = field(init=False, repr=False)
     extractor: FeatureExtractor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "chain", TextChain(self.text_steps, self.stems))
         object.__setattr__(self, "extractor", FeatureExtractor(self.vocabulary, self.idf))
 
     def predict(self, complaints: Iterable[Complaint]) -> list[Prediction]:
         """The answers of all heads for each complaint."""
-        return [self._predict_one(prepare(complaint)) for complaint in complaints]
+        return [self._predict_one(self.chain.prepare(complaint)) for complaint in complaints]
 
     def explain_sector(self, complaint: Complaint, sector: str) -> Explanation:
         """The words that spoke for and against a sector."""
-        return explain(prepare(complaint), self.extractor, self.heads[SECTOR], sector)
+        return explain(self.chain.prepare(complaint), self.extractor, self.heads[SECTOR], sector)
 
     def has_seen(self, complaint: Complaint) -> bool:
         """Whether the bundle was trained on this very text."""
-        mark = np.uint64(fingerprint(prepare(complaint)))
+        mark = np.uint64(fingerprint(self.chain.prepare(complaint)))
         place = int(np.searchsorted(self.seen, mark))
         return place < len(self.seen) and bool(self.seen[place] == mark)
 
@@ -84,7 +90,8 @@ class Bundle:
                 "chars": self.vocabulary.chars,
                 "regions": self.vocabulary.regions,
             }
-            (aside / _VOCABULARY).write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+            for name, content in ((_VOCABULARY, names), (_STEMS, dict(self.stems))):
+                (aside / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
             arrays: dict[str, NDArray[Any]] = {"idf": self.idf, "seen": self.seen}
             for name, head in self.heads.items():
                 arrays |= {f"{name}.weights": head.weights, f"{name}.bias": head.bias}
@@ -92,7 +99,7 @@ class Bundle:
                 np.save(aside / f"{name}.npy", array, allow_pickle=False)
             manifest = {
                 "format": FORMAT,
-                "text_steps": step_names(),
+                "text_steps": list(self.text_steps),
                 "heads": {
                     name: {
                         "labels": head.labels,
@@ -118,6 +125,7 @@ def load_bundle(folder: Path) -> Bundle:
         idf = _read_array(folder, "idf", (len(vocabulary),), np.float64)
         heads = {name: _read_head(folder, name, entry, len(vocabulary)) for name, entry in manifest["heads"].items()}
         seen = _read_array(folder, "seen", (None,), np.uint64)
+        stems = _read_stems(folder)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} contradicts itself: {error}. Train it again.") from error
     about = {
@@ -125,7 +133,7 @@ def load_bundle(folder: Path) -> Bundle:
         for key, value in manifest.items()
         if key not in ("format", "text_steps", "heads", "files", "checksum")
     }
-    return Bundle(vocabulary, idf, heads, seen, about, manifest["checksum"][:12])
+    return Bundle(vocabulary, idf, heads, seen, tuple(manifest["text_steps"]), stems, about, manifest["checksum"][:12])
 
 
 def is_bundle(folder: Path) -> bool:
@@ -139,8 +147,7 @@ def is_bundle(folder: Path) -> bool:
 
 def fingerprint(text: PreparedText) -> int:
     """64 bits that tell whether two texts are the same but for case and punctuation."""
-    words = spell_words(text.words)
-    return int.from_bytes(hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    return int.from_bytes(hashlib.blake2b(text.words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -155,9 +162,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"The manifest of the bundle {folder} can't be read ({error}). {way_out}") from error
     if found != FORMAT:
         raise BundleError(f"The bundle {folder} has format {found!r}; this program reads format {FORMAT}. {way_out}")
-    if steps != step_names():
+    if not isinstance(steps, list) or not (set(REQUIRED_STEPS) <= {*map(str, steps)} <= ALL_STEPS.keys()):
         raise BundleError(
-            f"The bundle {folder} was trained with the text steps {steps}; this program's are {step_names()}. {way_out}"
+            f"The bundle {folder} was trained with the text steps {steps}; this program has "
+            f"{', '.join(ALL_STEPS)}, and {', '.join(REQUIRED_STEPS)} must be among them. {way_out}"
         )
     if manifest.get("checksum") != _checksum(manifest):
         raise BundleError(
@@ -174,7 +182,7 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
     heads, files = manifest.get("heads"), manifest.get("files")
     if not isinstance(heads, dict) or not isinstance(files, dict):
         return ["heads and files must be tables"]
-    needed = {_VOCABULARY, "idf.npy", "seen.npy"} | {
+    needed = {_VOCABULARY, _STEMS, "idf.npy", "seen.npy"} | {
         f"{head}.{part}.npy" for head in heads for part in ("weights", "bias")
     }
     problems = [f"no checksum for {name}" for name in sorted(needed - files.keys())]
@@ -225,6 +233,13 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
 def _read_vocabulary(folder: Path) -> Vocabulary:
     names = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
     return Vocabulary(tuple(names["words"]), tuple(names["chars"]), tuple(names["regions"]))
+
+
+def _read_stems(folder: Path) -> dict[str, str]:
+    stems = json.loads((folder / _STEMS).read_text(encoding="utf-8"))
+    if not isinstance(stems, dict) or not all(isinstance(stem, str) and " " not in stem for stem in stems.values()):
+        raise ValueError(f"{_STEMS} must give one stem for each word")
+    return stems
 
 
 def _read_head(folder: Path, name: str, entry: dict[str, Any], features: int) -> Head:

@@ -7,7 +7,7 @@ import numpy as np
 from model.features import FeatureExtractor
 from model.heads import Head
 from model.prediction import Explanation, WordContribution
-from model.text import PreparedText
+from model.text import PreparedText, shown_word
 
 
 def explain(text: PreparedText, extractor: FeatureExtractor, head: Head, label: str) -> Explanation:
@@ -32,7 +32,7 @@ def explain(text: PreparedText, extractor: FeatureExtractor, head: Head, label: 
     region = contributions.sum() - of_word.sum()
 
     by_word: dict[str, float] = {}
-    for word, contribution in zip(words, of_word, strict=True):
+    for word, contribution in zip(map(shown_word, words), of_word, strict=True):
         by_word[word] = by_word.get(word, 0.0) + float(contribution)
     ranked = sorted(by_word.items(), key=lambda item: -abs(item[1]))
     return Explanation(

@@ -1,123 +1,198 @@
 """The text steps: from a complaint as typed to the words that the features are made of.
 
-Each step is a pure `str -> str` function. A bundle's manifest records their names and refuses to be read by a program
-whose steps differ, so a change here asks for a retraining.
+Each step is a pure `str -> str` function. `SURFACE_STEPS` and `STEM_STEPS` list them in order; a recipe chooses which
+of the optional ones are on, and a bundle's manifest records the names of those it was trained with.
 """
 
 from __future__ import annotations
 
-import html
-import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 
 from data.complaint import Complaint
-from model.stemming import stem
-
-TextStep = Callable[[str], str]
-
-# What stands between the digits of a number: blanks, hyphens of all kinds, brackets, and signs nobody sees.
-_GAP = r"[ \u00a0\u2009\u202f\u00ad\u200b-\u200f\u2060\ufeff\u2010-\u2015()-]"
-_MASKS = (
-    ("[URL]", re.compile(r"(?:https?://|www\.)\S{1,2000}", re.IGNORECASE)),
-    ("[EMAIL]", re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")),
+from data.errors import UnknownName
+from model.expansion import expand_word, expansions, tell_apart, translate_word, translations
+from model.masking import PLATE_WORDS, mask_personal_data, mask_plates
+from model.names import mask_announced_names
+from model.normalising import (
+    blur_numbers,
+    cut_boilerplate,
+    fold,
+    join_letters,
+    split_units,
+    split_words,
+    undouble,
+    unleet,
+    unstretch,
 )
-# Sixteen digits in the groups people write an ID number in, all parted alike; amounts and dates come in other groups.
-_ID_GROUPS = ("6 6 4", "4 4 4 4", "10 6", "2 2 2 6 4", "2 2 2 2 2 2 4")
-_ID_NUMBER = re.compile(
-    "|".join(
-        rf"(?<!\d)\d{{{sizes[0]}}}(?P<gap{number}>{_GAP}?|\.)"
-        + rf"(?P=gap{number})".join(rf"\d{{{size}}}" for size in sizes[1:])
-        + r"(?!\d)"
-        for number, sizes in enumerate(groups.split() for groups in _ID_GROUPS)
-    )
+from model.stemming import LONGEST_WORD, stem
+
+TextFunction = Callable[[str], str]
+WordsFunction = Callable[[list[str]], list[str]]
+
+REMEMBERED_WORDS = 65_536
+# What a name or a vehicle's number follows, where words are all that is left of a text.
+_NAME_CUES = "nama namanya namaku bernama an kenalkan perkenalkan jeneng hormat ttd tertanda"
+_CUES = frozenset(_NAME_CUES.split()) | frozenset(PLATE_WORDS)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A text step by one function: of the whole text, from text to words, of the list of words, or of each word alone.
+
+    Whatever it works on, called it is `str -> str`. The chain splits a text into words once and remembers what becomes
+    of a word.
+    """
+
+    name: str
+    of_text: TextFunction | None = None
+    to_words: Callable[[str], list[str]] | None = None
+    of_words: WordsFunction | None = None
+    of_word: TextFunction | None = None
+    optional: bool = True
+
+    def __call__(self, text: str) -> str:
+        if self.of_text is not None:
+            return self.of_text(text)
+        if self.to_words is not None:
+            return " ".join(self.to_words(text))
+        if self.of_words is not None:
+            return " ".join(self.of_words(text.split()))
+        return " ".join(map(self.of_word, text.split())) if self.of_word is not None else text
+
+
+def mask_again(words: list[str]) -> list[str]:
+    """Mask the names and plates that normalising brought to light, such as those after "4tas n4ma"."""
+    if _CUES.isdisjoint(words):
+        return words
+    text = " ".join(words)
+    masked = mask_announced_names(mask_plates(text))
+    return words if masked == text else split_words(masked)
+
+
+def stem_word(word: str) -> str:
+    """A word by its stem, unless the stem is a form of our tables, which would mean something else."""
+    stemmed = stem(word)
+    return word if stemmed in expansions() or stemmed in translations() else stemmed
+
+
+SURFACE_STEPS = (
+    Step("mask_personal_data", of_text=mask_personal_data, optional=False),
+    Step("cut_boilerplate", of_text=cut_boilerplate),
+    Step("fold", of_text=fold, optional=False),
+    Step("split_words", to_words=split_words, optional=False),
+    Step("join_letters", of_words=join_letters),
+    Step("unstretch", of_word=unstretch),
+    Step("undouble", of_word=undouble),
+    Step("split_units", of_word=split_units),
+    Step("unleet", of_word=unleet),
+    Step("expand", of_word=expand_word),
+    Step("translate", of_word=translate_word),
+    Step("tell_apart", of_words=tell_apart),
+    Step("blur_numbers", of_words=blur_numbers, optional=False),
+    Step("mask_again", of_words=mask_again),
 )
-# The first group has four digits or more, so that "1.081.234.567" is an amount going on; a second number is its own.
-_PHONE = re.compile(
-    rf"(?<!\d)\(?(?:\+62{_GAP}{{0,2}}8\d{{1,12}}|62{_GAP}?8\d{{1,12}}|08\d{{2,12}})\)?"
-    rf"(?:(?:{_GAP}{{1,3}}|\.)(?!\(?(?:\+?62|0)8)\d{{2,10}}){{0,5}}(?!\d)"
-)
-_PHONE_DIGITS = range(9, 15)
-_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
-_HYPHENATED_TWIN = re.compile(r"\b([^\W\d_]{3,40})-\1\b")
-_NUMBERED_TWIN = re.compile(r"\b([^\W\d_]{3,40})2(?=\W|$)")
-_LONG_NUMBER = re.compile(r"(?<!\w)\d{6,}(?!\w)")
-_WORD = re.compile(r"\w+")
+STEM_STEPS = (Step("stem_words", of_word=stem_word),)
+ALL_STEPS = {step.name: step for step in (*SURFACE_STEPS, *STEM_STEPS)}
+REQUIRED_STEPS = tuple(step.name for step in ALL_STEPS.values() if not step.optional)
 
 
-def mask_personal_data(text: str) -> str:
-    """Put `[NIK]`, `[TELEPON]`, `[EMAIL]` and `[URL]` in place of what identifies a person."""
-    text = unicodedata.normalize("NFKC", text)
-    for token, pattern in _MASKS:
-        text = pattern.sub(token, text)
-    return _PHONE.sub(_mask_phone, _ID_NUMBER.sub("[NIK]", text))
-
-
-def _mask_phone(found: re.Match[str]) -> str:
-    return "[TELEPON]" if sum(map(str.isdigit, found[0])) in _PHONE_DIGITS else found[0]
-
-
-def fold(text: str) -> str:
-    """Undo HTML escapes, odd Unicode forms, capitals, invisible characters and runs of white space."""
-    text = unicodedata.normalize("NFKC", html.unescape(text)).lower()
-    return " ".join(_CONTROL.sub(" ", _UNSEEN.sub("", text)).split())
-
-
-def unstretch(text: str) -> str:
-    """ "bangeeeet" -> "banget": a letter typed three times or more stands once."""
-    return _ELONGATED.sub(r"\1", text)
-
-
-def undouble(text: str) -> str:
-    """ "jalan-jalan", "jalan2" -> "jalan": reduplication marks a plural, not another matter."""
-    return _NUMBERED_TWIN.sub(r"\1", _HYPHENATED_TWIN.sub(r"\1", text))
-
-
-def blur_numbers(text: str) -> str:
-    """Numbers of six digits or more become the word "nomor": which one it was tells a person apart, not a sector."""
-    return _LONG_NUMBER.sub("nomor", text)
-
-
-def spell_words(text: str) -> str:
-    """Words only, one space between them: punctuation carries nothing that the features use."""
-    return " ".join(_WORD.findall(text))
-
-
-def stem_words(text: str) -> str:
-    """Each word by its stem; words with a digit stay as they are."""
-    return " ".join(stem(word) for word in text.split())
-
-
-SURFACE_STEPS: tuple[TextStep, ...] = (mask_personal_data, fold, unstretch, undouble, blur_numbers, spell_words)
-STEM_STEPS: tuple[TextStep, ...] = (stem_words,)
-
-
-def step_names() -> list[str]:
-    """The steps in order, as a manifest records them."""
-    return [step.__name__ for step in (*SURFACE_STEPS, *STEM_STEPS)]
+def shown_word(word: str) -> str:
+    """A word as people are shown it: a mask as it stands in the text, `[NIK]` for `_nik_`."""
+    return f"[{word.strip('_').upper()}]" if word.startswith("_") and word.endswith("_") else word
 
 
 @dataclass(frozen=True)
 class PreparedText:
-    """A complaint ready for the features: `words` as written, `stems` one for one beside them."""
+    """A complaint ready for the features: `words` as spelled, `stems` one for one beside them."""
 
     words: str
     stems: str
     region: str
 
 
+class _WordMemory(dict[str, str]):
+    """What word steps one after another make of a word, remembered within a bound; what was given stays.
+
+    Threads may share it: a word's entry is a function of the word, and single dict operations are atomic.
+    """
+
+    def __init__(self, functions: Sequence[TextFunction], given: Mapping[str, str]) -> None:
+        super().__init__(given)
+        self._functions = functions
+        self._given = given
+
+    def __missing__(self, word: str) -> str:
+        result = word
+        for function in self._functions:
+            result = " ".join(map(function, result.split())) if " " in result else function(result)
+        if len(word) <= LONGEST_WORD:
+            if len(self) >= REMEMBERED_WORDS + len(self._given):
+                self.clear()
+                self.update(self._given)
+            self[word] = result
+        return result
+
+    def rewrite(self, words: list[str]) -> list[str]:
+        """The words that the steps make of each word."""
+        return " ".join(map(self.__getitem__, words)).split()
+
+
+class TextChain:
+    """Some of the steps, in their order, ready to run; neighbouring word steps run as one.
+
+    `stems` are stems known before, as a bundle carries them, so that none of those is computed again. Raises
+    `UnknownName` for a step that this program doesn't have.
+    """
+
+    def __init__(self, names: Iterable[str], stems: Mapping[str, str] | None = None) -> None:
+        wanted = set(names)
+        for name in sorted(wanted - ALL_STEPS.keys()):
+            raise UnknownName("text step", name, ALL_STEPS)
+        self.names = [name for name in ALL_STEPS if name in wanted]
+        self.stems = dict(stems or {})
+        surface = [step for step in SURFACE_STEPS if step.name in wanted]
+        self._of_text = [step.of_text for step in surface if step.of_text]
+        self._of_words = _compiled([step for step in surface if step.of_words or step.of_word], {})
+        self._stemming = _compiled([step for step in STEM_STEPS if step.name in wanted], self.stems)
+
+    def prepare(self, complaint: Complaint) -> PreparedText:
+        """Run the steps over title and text."""
+        text = full_text(complaint)
+        for of_text in self._of_text:
+            text = of_text(text)
+        words = split_words(text)
+        for of_words in self._of_words:
+            words = of_words(words)
+        stems = words
+        for of_words in self._stemming:
+            stems = of_words(stems)
+        return PreparedText(" ".join(words), " ".join(stems), complaint.region)
+
+
+def _compiled(steps: Sequence[Step], given: Mapping[str, str]) -> list[WordsFunction]:
+    """Functions of a list of words; word steps that stand together become one, with a memory."""
+    functions: list[WordsFunction] = []
+    for by_word, group in groupby(steps, key=lambda step: step.of_words is None):
+        own = list(group)
+        if by_word:
+            functions.append(_WordMemory([step.of_word for step in own if step.of_word], given).rewrite)
+        else:
+            functions += [step.of_words for step in own if step.of_words]
+    return functions
+
+
+@cache
+def whole_chain() -> TextChain:
+    """Every step, for what has no bundle: near-copies, benchmarks."""
+    return TextChain(ALL_STEPS)
+
+
 def prepare(complaint: Complaint) -> PreparedText:
-    """Run the text steps over title and text."""
-    text = full_text(complaint)
-    for step in SURFACE_STEPS:
-        text = step(text)
-    stems = text
-    for step in STEM_STEPS:
-        stems = step(stems)
-    return PreparedText(text, stems, complaint.region)
+    """A complaint through the whole chain."""
+    return whole_chain().prepare(complaint)
 
 
 def full_text(complaint: Complaint) -> str:

@@ -16,7 +16,7 @@ from data.complaint import Complaint, Confidentiality, Urgency
 from data.region import Region, load_region
 from data.sectors import find_sector
 from model.routing import REASON_TEXTS, Reason
-from model.text import prepare
+from model.text import TextChain, shown_word
 from serving.case import Case, LabelSource, Status, Verdict
 from serving.store import AlreadyDecided, NoSuchCase
 from serving.triage import Triage
@@ -173,7 +173,7 @@ def desk_routes(triage: Triage) -> APIRouter:
     @routes.get("/kasus/{case_id}")
     def case(case_id: str) -> HTMLResponse:
         try:
-            return _render("case.html", case_page(triage.store.get(case_id)))
+            return _render("case.html", case_page(triage.store.get(case_id), triage.bundle.chain))
         except NoSuchCase:
             return _no_such_case()
 
@@ -195,7 +195,7 @@ def desk_routes(triage: Triage) -> APIRouter:
         sent = SentForm(pilihan, instansi_lain, urgensi, _plain_note(catatan))
         verdict, problem = _parse_verdict(load_region(found.complaint.region), sent)
         if verdict is None:
-            return _render("case.html", case_page(found, sent, problem), 422)
+            return _render("case.html", case_page(found, triage.bundle.chain, sent, problem), 422)
         try:
             triage.decide(case_id, verdict)
         except AlreadyDecided:
@@ -213,7 +213,7 @@ def _is_own_page(request: Request) -> bool:
     return own and site in ("same-origin", "none")
 
 
-def case_page(case: Case, sent: SentForm | None = None, problem: str = "") -> CasePage:
+def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, problem: str = "") -> CasePage:
     """The page of one case; `sent` and `problem` are of a verdict that was refused."""
     region, answer = load_region(case.complaint.region), case.answer
     detail = answer.detail
@@ -231,8 +231,8 @@ def case_page(case: Case, sent: SentForm | None = None, problem: str = "") -> Ca
         id=case.id,
         status=_STATUS[case.status],
         is_open=case.status is not Status.DECIDED,
-        title=marked_pieces(case.complaint.title, deciding),
-        text=marked_pieces(case.complaint.text, deciding),
+        title=marked_pieces(case.complaint.title, deciding, chain),
+        text=marked_pieces(case.complaint.text, deciding, chain),
         location=case.complaint.location,
         area=answer.area or "",
         channel=case.channel,
@@ -260,11 +260,11 @@ def case_page(case: Case, sent: SentForm | None = None, problem: str = "") -> Ca
     )
 
 
-def marked_pieces(text: str, deciding: set[str]) -> list[Piece]:
+def marked_pieces(text: str, deciding: set[str], chain: TextChain) -> list[Piece]:
     """The text cut at white space, each piece marked if the model reads a deciding word in it."""
     pieces = []
     for piece in re.findall(r"\s+|\S+", text):
-        read = set(prepare(Complaint(piece)).words.split()) if not piece.isspace() else set()
+        read = set(map(shown_word, chain.prepare(Complaint(piece)).words.split()))
         pieces.append(Piece(piece, bool(read & deciding)))
     return pieces
 

@@ -11,9 +11,9 @@ from uuid import uuid4
 from data.complaint import Complaint, Confidentiality
 from data.region import load_region
 from model.bundle import Bundle
+from model.masking import mask_for_storage, mask_personal_data
 from model.prediction import Explanation
 from model.routing import Choice, Disposition, Outcome, Routed, Routers
-from model.text import mask_personal_data
 from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
 from serving.store import Store
 
@@ -58,7 +58,8 @@ class Triage:
 
     def receive(self, intake: Intake) -> Case:
         """Take a complaint in: mask it, route it, keep it. What is returned is on disk."""
-        complaint = _masked(replace(intake.complaint, region=intake.complaint.region or self.region))
+        complaint = replace(intake.complaint, region=intake.complaint.region or self.region)
+        complaint = _masked(complaint, intake.confidentiality)
         routed = self.route(complaint)
         created_at = self._clock()
         case = Case(
@@ -69,7 +70,7 @@ class Triage:
             confidentiality=intake.confidentiality,
             received_at=(intake.received_at or created_at).astimezone(UTC),
             created_at=created_at,
-            answer=self._answer(complaint, routed),
+            answer=self._answer(complaint, routed, secret=intake.confidentiality is Confidentiality.RAHASIA),
         )
         self.store.add(case)
         return case
@@ -85,7 +86,7 @@ class Triage:
         self.store.decide(case_id, review)
         return review
 
-    def _answer(self, complaint: Complaint, routed: Routed) -> Answer:
+    def _answer(self, complaint: Complaint, routed: Routed, *, secret: bool) -> Answer:
         choice, prediction = routed.disposition.choice, routed.prediction
         urgency = prediction.urgency[0] if prediction.urgency else None
         explanation = self.explain(complaint, choice.sector)
@@ -98,36 +99,37 @@ class Triage:
             outcome=routed.disposition.outcome.value,
             urgency=int(urgency.label) if urgency else None,
             urgency_probability=urgency.probability if urgency else None,
-            detail=_detail(routed.disposition, explanation),
+            # The words that decided are an excerpt of the text: of a secret one they aren't written down twice.
+            detail=_detail(routed.disposition, explanation, words_kept=0 if secret else WORDS_KEPT),
         )
 
 
-def _masked(complaint: Complaint) -> Complaint:
+def _masked(complaint: Complaint, confidentiality: Confidentiality) -> Complaint:
     """Personal data never reaches the store: the intake system has the original."""
     return replace(
         complaint,
-        text=mask_personal_data(complaint.text),
-        title=mask_personal_data(complaint.title),
-        location=mask_personal_data(complaint.location),
+        text=mask_for_storage(complaint.text, confidentiality),
+        title=mask_for_storage(complaint.title, confidentiality),
+        location=mask_for_storage(complaint.location, confidentiality),
     )
 
 
-def _detail(disposition: Disposition, explanation: Explanation) -> dict[str, Any]:
+def _detail(disposition: Disposition, explanation: Explanation, *, words_kept: int) -> dict[str, Any]:
     """What the desk shows beside the answer, as plain JSON."""
     return {
         "reasons": [reason.value for reason in disposition.reasons],
         "alternatives": [_choice_detail(choice) for choice in disposition.alternatives],
-        "explanation": explanation_detail(explanation),
+        "explanation": explanation_detail(explanation, words_kept),
     }
 
 
-def explanation_detail(explanation: Explanation) -> dict[str, Any]:
+def explanation_detail(explanation: Explanation, words_kept: int = WORDS_KEPT) -> dict[str, Any]:
     """An explanation with its strongest words; the rest are summed up as `others`."""
     return {
         "score": explanation.score,
         "base": explanation.base,
-        "words": [asdict(word) for word in explanation.words[:WORDS_KEPT]],
-        "others": sum(word.contribution for word in explanation.words[WORDS_KEPT:]),
+        "words": [asdict(word) for word in explanation.words[:words_kept]],
+        "others": sum(word.contribution for word in explanation.words[words_kept:]),
     }
 
 

@@ -42,18 +42,18 @@ class Ran:
     err: str
 
 
-def disposisi(*arguments: str | Path) -> Ran:
+def disposisi(*arguments: str | Path, timeout: float = 120, **variables: str) -> Ran:
     command = [sys.executable, "-m", "disposisi", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "80"}
+    environment = os.environ | {"COLUMNS": "80"} | variables
     ran = subprocess.run(
-        command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120, env=environment, check=False
+        command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=timeout, env=environment, check=False
     )
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
-def refused(*arguments: str | Path) -> str:
+def refused(*arguments: str | Path, timeout: float = 120, **variables: str) -> str:
     """The one message of a command that must fail for a user's mistake."""
-    ran = disposisi(*arguments)
+    ran = disposisi(*arguments, timeout=timeout, **variables)
     assert "Traceback" not in ran.err, ran.err[-300:]
     assert ran.code == 2, ran.err
     assert ran.out == ""
@@ -315,6 +315,49 @@ def test_train_refuses_what_it_does_not_know(
     assert list(tmp_path.iterdir()) == []
 
 
+# Without PySastrawi's list of roots
+
+
+def folder_of_packages(folder: Path, files: dict[str, str]) -> str:
+    """A folder with these files, that Python looks into before the one where PySastrawi is."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    return str(folder)
+
+
+OTHER_PACKAGES = {
+    "no package": {"Sastrawi.py": "raise ModuleNotFoundError('No module named Sastrawi', name='Sastrawi')"},
+    "another package": {"Sastrawi/__init__.py": ""},
+    "no roots": {"Sastrawi/__init__.py": "", "Sastrawi/Stemmer/__init__.py": ""},
+    "empty roots": {
+        "Sastrawi/__init__.py": "",
+        "Sastrawi/Stemmer/__init__.py": "",
+        "Sastrawi/Stemmer/data/kata-dasar.txt": "",
+    },
+}
+
+
+# BUG: a bare ModuleNotFoundError or FileNotFoundError; with an empty list of roots nothing is stemmed, without a word.
+@pytest.mark.parametrize("files", OTHER_PACKAGES.values(), ids=OTHER_PACKAGES)
+def test_train_names_pysastrawi_where_its_roots_are_missing(files: dict[str, str], desk: Desk, tmp_path: Path) -> None:
+    packages = folder_of_packages(tmp_path / "packages", files)
+    message = refused("train", desk.rows, *REGION, "--into", tmp_path / "bundle", PYTHONPATH=packages)
+    assert "PySastrawi" in message
+    assert not (tmp_path / "bundle").exists()
+
+
+# BUG: the server starts, and answers 500 to every complaint.
+def test_serve_does_not_start_where_pysastrawis_roots_are_missing(desk: Desk, tmp_path: Path) -> None:
+    packages = folder_of_packages(tmp_path / "packages", OTHER_PACKAGES["no roots"])
+    arguments = ("--bundle", desk.bundle, "--port", "0", "--database", tmp_path / "desk.db")
+    try:
+        message = refused("serve", *arguments, PYTHONPATH=packages, timeout=20)
+    except subprocess.TimeoutExpired:
+        pytest.fail("the server started")
+    assert "PySastrawi" in message
+
+
 # evaluate
 
 
@@ -348,6 +391,20 @@ def test_evaluate_as_json_is_valid_json_of_figures_in_their_intervals(evaluation
         assert set(figure) == {"value", "low", "high", "rows"}
         assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
         assert figure["rows"] == LATER
+
+
+def test_evaluate_tells_how_good_the_bundle_is_by_language(
+    desk: Desk, evaluation: dict[str, object], tmp_path: Path
+) -> None:
+    languages = evaluation["languages"]
+    assert isinstance(languages, list)
+    assert sum(line["rows"] for line in languages) == LATER
+    given = [line | {"language": ("jawa", "")[number % 2]} for number, line in enumerate(lines_of(desk.later))]
+    rows = write_rows(tmp_path / "rows.csv", given)
+    ran = disposisi("evaluate", desk.bundle, rows, *REGION)
+    assert ran.code == 0, ran.err
+    [line] = [line.split() for line in ran.out.splitlines() if line.split()[0] == "jawa"]
+    assert line[1] == str(LATER // 2)
 
 
 def test_evaluate_refuses_bad_rows_with_every_problem(desk: Desk, bad_files: Path) -> None:
@@ -475,6 +532,22 @@ def test_predict_refuses_a_bundle_that_was_cut_short(desk: Desk, tmp_path: Path)
         "predict", bundle, desk.later, *REGION, "--out", out
     )
     assert not out.exists()
+
+
+def test_a_bundle_of_an_older_format_is_refused_with_the_way_out(desk: Desk, tmp_path: Path) -> None:
+    bundle = shutil.copytree(desk.bundle, tmp_path / "bundle")
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"format": 1}), encoding="utf-8")
+    out = tmp_path / "out.csv"
+    for command in (
+        ("predict", bundle, desk.later, *REGION, "--out", out),
+        ("evaluate", bundle, desk.later, *REGION),
+        ("serve", "--bundle", bundle, "--port", "0", "--database", tmp_path / "desk.db"),
+    ):
+        message = refused(*command)
+        assert "has format 1; this program reads format 2" in message
+        assert "disposisi train ROWS --region CODE --into BUNDLE" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_predict_refuses_an_unknown_region(desk: Desk, tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from data.region import Area, Region, fold_name
 from data.sectors import AREA_SECTORS, VILLAGE_OFFICE
 from model.bundle import Bundle
 from model.features import Floats
+from model.language import majority_language
 from model.prediction import Prediction
 from model.routing import Disposition, Outcome, Routers
-from model.text import prepare
 from training.splitting import Ints, near_copy_groups
 
 RESAMPLES = 1_000
@@ -50,6 +50,16 @@ class SectorLine:
 
 
 @dataclass(frozen=True)
+class LanguageLine:
+    """The rows of one language, the file's own word for it or else the one that is mixed into the text."""
+
+    language: str
+    rows: int
+    sector_accuracy: Figure
+    sector_top3: Figure
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All figures of a bundle on rows; a figure is None where no row can tell it.
 
@@ -74,6 +84,7 @@ class Evaluation:
     urgency_macro_f1: Figure | None
     urgency_kappa: Figure | None
     sectors: tuple[SectorLine, ...]
+    languages: tuple[LanguageLine, ...]
 
     def as_dict(self) -> dict[str, object]:
         """Every figure under its name, fit for JSON."""
@@ -91,6 +102,8 @@ class Evaluation:
         for line in self.sectors:
             right = "-" if line.precision is None else f"{line.precision:.2f}"
             lines.append(f"  {line.sector:<24} {line.rows:>6} {line.recall:>7.2f} {right:>7}")
+        lines.append(f"  {'language':<24} {'rows':>6}  sector right, among the first three")
+        lines += [f"  {r.language:<24} {r.rows:>6}  {r.sector_accuracy}, {r.sector_top3}" for r in self.languages]
         return "\n".join(lines)
 
 
@@ -121,7 +134,7 @@ def evaluate(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progre
     if not unseen:
         raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
     progress("scores", 0.1)
-    groups = near_copy_groups([prepare(row.complaint) for row in unseen])
+    groups = near_copy_groups([bundle.chain.prepare(row.complaint) for row in unseen])
     routers = Routers(bundle, region)
     routed = [routers.route(row.complaint) for row in unseen]
     progress("intervals", 0.9)
@@ -153,17 +166,19 @@ class _Measures:
         found = [self.predictions[i].sector.label for i in labelled]
         first3 = [[ranked.label for ranked in self.predictions[i].sectors[:3]] for i in labelled]
         right = np.array([a == b for a, b in zip(labels, found, strict=True)], dtype=np.float64)
+        top3 = np.array([a in b for a, b in zip(labels, first3, strict=True)], dtype=np.float64)
         confidence = np.array([self.predictions[i].sector.probability for i in labelled])
         auto = np.array([self.dispositions[i].outcome is Outcome.AUTO for i in labelled], dtype=np.bool_)
         groups = self.groups[labelled]
         return {
             "sector_accuracy": mean_figure(right, groups),
-            "sector_top3": mean_figure(np.array([a in b for a, b in zip(labels, first3, strict=True)], float), groups),
+            "sector_top3": mean_figure(top3, groups),
             "sector_macro_f1": _macro_f1_figure(labels, found, groups),
             "calibration_error": calibration_error(confidence, right) if len(right) else None,
             "auto_share": mean_figure(auto.astype(np.float64), groups),
             "auto_precision": mean_figure(right[auto], groups[auto]),
             "sectors": _sector_lines(labels, found),
+            "languages": _language_lines([self.rows[i] for i in labelled], right, top3, groups),
         }
 
     def of_places(self) -> dict[str, Any]:
@@ -280,6 +295,17 @@ def _sector_lines(labels: Sequence[str], found: Sequence[str]) -> tuple[SectorLi
         answered = int(is_answer.sum())
         rows = int(is_label.sum())
         lines.append(SectorLine(sector, rows, hits / rows, hits / answered if answered else None))
+    return tuple(sorted(lines, key=lambda line: -line.rows))
+
+
+def _language_lines(rows: Sequence[LabelledRow], right: Floats, top3: Floats, groups: Ints) -> tuple[LanguageLine, ...]:
+    languages = np.array([row.language or majority_language(row.complaint.text) for row in rows], dtype=object)
+    lines = []
+    for language in sorted(set(languages)):
+        own = languages == language
+        accuracy, among = mean_figure(right[own], groups[own]), mean_figure(top3[own], groups[own])
+        if accuracy is not None and among is not None:
+            lines.append(LanguageLine(language, int(own.sum()), accuracy, among))
     return tuple(sorted(lines, key=lambda line: -line.rows))
 
 

@@ -26,11 +26,12 @@ from sklearn.svm import LinearSVC
 
 from data.complaint import Confidentiality, LabelledRow
 from data.errors import TooFewRows
+from data.lexicon import lexicon_mark
 from data.progress import Progress, silent
 from model.bundle import SECTOR, URGENCY, Bundle, fingerprint
 from model.features import CHAR_NGRAMS, Floats, Vocabulary
 from model.heads import Head, softmax
-from model.text import PreparedText, prepare
+from model.text import PreparedText, TextChain
 from training.calibration import PROMISE_CONFIDENCE, PROMISED_PRECISION, choose_threshold, fit_inverse_temperature
 from training.recipe import Recipe
 from training.splitting import Ints, assign_folds, near_copy_groups
@@ -122,14 +123,16 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
             "two sectors or more are needed. Label more rows."
         )
     progress("text steps", 0.0)
-    texts = [prepare(row.complaint) for row in rows]
+    chain = TextChain(recipe.text_steps)
+    texts = [chain.prepare(row.complaint) for row in rows]
     groups = near_copy_groups(texts)
     union = make_features(recipe)
     progress("features", 0.1)
     try:
         # One text of each group of near-copies makes the vocabulary: a term must occur in two complaints, so that a
         # bundle holds no words of a single one, however often it was sent.
-        union.fit([texts[i] for i in np.unique(groups, return_index=True)[1]])
+        different = [texts[i] for i in np.unique(groups, return_index=True)[1]]
+        union.fit(different)
         features = union.transform(texts).tocsr()
     except ValueError as error:
         raise TooFewRows(
@@ -156,7 +159,9 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     progress("done", 1.0)
     about = _about(rows, texts, recipe, region, metrics)
     seen = np.unique(np.array([fingerprint(text) for text in texts], dtype=np.uint64))
-    return Training(Bundle(_vocabulary(union), _idf(union, recipe), heads, seen, about), pipelines, notes)
+    stems = shared_stems(different, recipe.min_rows_per_term)
+    bundle = Bundle(_vocabulary(union), _idf(union, recipe), heads, seen, tuple(chain.names), stems, about)
+    return Training(bundle, pipelines, notes)
 
 
 def make_features(recipe: Recipe) -> FeatureUnion:
@@ -302,6 +307,12 @@ def _idf(union: FeatureUnion, recipe: Recipe) -> Floats:
     return np.concatenate([views["words"].idf_, views["chars"].idf_, np.full(regions, recipe.region_weight)])
 
 
+def shared_stems(texts: Sequence[PreparedText], fewest: int) -> dict[str, str]:
+    """Word -> stem of the words that stand in `fewest` texts or more, so that serving hardly ever computes a stem."""
+    counts = Counter(pair for text in texts for pair in set(zip(text.words.split(), text.stems.split(), strict=True)))
+    return {word: stem for (word, stem), count in sorted(counts.items()) if count >= fewest and word.isalpha()}
+
+
 def _region_term(text: PreparedText) -> list[str]:
     return [text.region] if text.region else []
 
@@ -322,6 +333,7 @@ def _about(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "region": region,
         "recipe": recipe.as_dict(),
+        "lexicons": lexicon_mark(),
         "rows": {
             "count": len(rows),
             "by_region": dict(sorted(Counter(row.complaint.region for row in rows).items())),

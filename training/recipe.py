@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from data.errors import UnknownName
+from model.text import ALL_STEPS
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Recipe:
 
     `class_weighting`: "balanced" weighs a row by 1 / (its label's share), "square-root" by the root of that, which
     costs frequent sectors less. `region_weight`: the weight of the region among the features; 0 leaves it out.
-    `folds`: how often rows are kept aside in turn to calibrate on.
+    `folds`: how often rows are kept aside in turn to calibrate on. `text_steps`: the steps between a complaint and its
+    features, in the order of `model.text`.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Recipe:
     class_weighting: Literal["balanced", "square-root"] = "square-root"
     region_weight: float = 0.5
     folds: int = 5
+    text_steps: tuple[str, ...] = tuple(ALL_STEPS)
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.complaint import Complaint, LabelledRow
 from model.explanation import explain
-from model.text import prepare
+from model.text import prepare, shown_word
 from training.fitting import Training, fit
 from training.recipe import find_recipe
 
@@ -34,6 +34,11 @@ COMPLAINTS = st.builds(
                 "qqqq",
                 "obat",
                 "puskesmas",
+                "pju",
+                "50 kk",
+                "[NIK]",
+                "_nama_",
+                "0812-3456-7890",
             ]
         )
         | st.text("abcdefgh1 ", max_size=6),
@@ -52,7 +57,7 @@ def assert_adds_up(training: Training, complaint: Complaint, head_name: str = "s
         total = explanation.base + sum(word.contribution for word in explanation.words)
         assert total == pytest.approx(explanation.score, abs=1e-9)
         assert explanation.label == label
-        assert {word.word for word in explanation.words} == set(text.words.split())
+        assert {word.word for word in explanation.words} == set(map(shown_word, text.words.split()))
     first = head.labels[0]
     for number, label in enumerate(head.labels):
         difference = explanations[label].score - explanations[first].score
@@ -89,6 +94,25 @@ def test_words_stand_once_each_and_the_weightiest_first(training: Training) -> N
     assert sorted(words) == ["gelap", "jalan", "lampu", "mati", "sekali"]
     sizes = [abs(word.contribution) for word in explanation.words]
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_mask_is_told_as_it_stands_in_the_text(training: Training) -> None:
+    complaint = Complaint("NIK 3603011506780001 ditolak, hubungi [TELEPON]", region="kab-tangerang")
+    words = {word.word for word in training.bundle.explain_sector(complaint, "civil-registry").words}
+    assert {"[NIK]", "[TELEPON]", "ditolak"} <= words
+    assert not {word for word in words if "_" in word or word.isdigit()}
+
+
+def test_a_mask_typed_as_a_word_and_one_made_of_a_number_are_one_word(training: Training) -> None:
+    complaint = Complaint("[nik] 3603011506780001 _nik_ [NIK]", region="kab-tangerang")
+    words = training.bundle.explain_sector(complaint, "health").words
+    assert [word.word for word in words] == ["[NIK]"]
+
+
+def test_a_short_form_is_told_in_full(training: Training) -> None:
+    complaint = Complaint("PJU mati di jl raya", region="kab-tangerang")
+    words = {word.word for word in training.bundle.explain_sector(complaint, "transport").words}
+    assert words == set("penerangan jalan umum mati di raya".split())
 
 
 def test_the_word_that_names_the_matter_speaks_for_its_sector_and_against_another(training: Training) -> None:

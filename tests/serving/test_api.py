@@ -26,6 +26,7 @@ NURSE = (
     "Saya antre di puskesmas dari pagi sampai siang, loket pendaftaran hanya dibuka satu, petugasnya sering masuk ke "
     "belakang, obat untuk anak saya juga habis dan kami disuruh membeli sendiri di apotek seberang jalan"
 )
+NAMED = "Saya Budi dan Bapak Joko melihat sampah dibakar di pinggir kali. Nama: Wagiyem, hp 0812-3456-7890"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -90,17 +91,79 @@ def test_a_time_at_the_end_of_the_calendar_breaks_neither_the_intake_nor_the_des
     assert client.get("/antrean").status_code == 200
 
 
+def dump_of(database: Path) -> str:
+    with closing(sqlite3.connect(database)) as connection:
+        return "\n".join(connection.iterdump())
+
+
 def test_personal_data_is_masked_before_a_case_is_kept(client: TestClient, database: Path) -> None:
-    secrets = ("0812-3456-7890", "3603123456780001", "warga.curug@contoh.example", "https://contoh.example/foto")
+    secrets = ("0812-3456-7890", "3603121506780001", "warga.curug@contoh.example", "https://contoh.example/foto")
     created = client.post(
         "/v1/complaints", json={"text": f"Hubungi {' atau '.join(secrets)}", "title": secrets[0], "channel": secrets[0]}
     )
     case = created.json()
     assert case["text"] == "Hubungi [TELEPON] atau [NIK] atau [EMAIL] atau [URL]"
     assert (case["title"], case["channel"]) == ("[TELEPON]", "[TELEPON]")
-    with closing(sqlite3.connect(database)) as connection:
-        dump = "\n".join(connection.iterdump())
-    assert not [secret for secret in secrets if secret in dump]
+    kept = dump_of(database)
+    assert not [secret for secret in secrets if secret in kept]
+
+
+def post_named(client: TestClient, confidentiality: str) -> dict[str, Any]:
+    """A case whose every free field names its reporter, after being posted."""
+    told = {"text": NAMED, "title": "Saya Budi", "location": "Rumah Bapak Joko", "confidentiality": confidentiality}
+    created = client.post("/v1/complaints", json=told)
+    assert created.status_code == 201, created.text
+    case: dict[str, Any] = created.json()
+    assert client.get(created.headers["location"]).json() == case
+    return case
+
+
+def test_of_an_open_case_only_announced_names_are_masked(client: TestClient) -> None:
+    case = post_named(client, "terbuka")
+    assert case["text"] == (
+        "Saya Budi dan Bapak Joko melihat sampah dibakar di pinggir kali. Nama: [NAMA], hp [TELEPON]"
+    )
+    assert (case["title"], case["location"]) == ("Saya Budi", "Rumah Bapak Joko")
+
+
+@pytest.mark.parametrize("confidentiality", ["anonim", "rahasia"])
+def test_of_an_anonymous_or_secret_case_no_name_that_tells_who_reports_is_kept(
+    client: TestClient, database: Path, confidentiality: str
+) -> None:
+    case = post_named(client, confidentiality)
+    assert case["text"] == (
+        "Saya [NAMA] dan Bapak [NAMA] melihat sampah dibakar di pinggir kali. Nama: [NAMA], hp [TELEPON]"
+    )
+    assert (case["title"], case["location"]) == ("Saya [NAMA]", "Rumah Bapak [NAMA]")
+    kept = dump_of(database).lower()
+    assert "sampah dibakar" in kept
+    assert not [name for name in ("budi", "joko", "wagiyem", "7890") if name in kept]
+
+
+@pytest.mark.parametrize("confidentiality", ["terbuka", "anonim"])
+def test_the_words_that_decided_are_kept_of_a_case_that_is_not_secret(
+    client: TestClient, database: Path, confidentiality: str
+) -> None:
+    why = post_named(client, confidentiality)["prediction"]["explanation"]
+    assert "sampah" in {word["word"] for word in why["words"]}
+    assert '"word": "sampah"' in dump_of(database)
+
+
+def test_of_a_secret_case_no_word_that_decided_is_kept_only_their_sum(client: TestClient, database: Path) -> None:
+    why = post_named(client, "rahasia")["prediction"]["explanation"]
+    assert why["words"] == []
+    assert math.isclose(why["base"] + why["others"], why["score"], rel_tol=1e-9, abs_tol=1e-9)
+    assert why["others"] != 0
+    assert '"word"' not in dump_of(database)
+
+
+@pytest.mark.parametrize("confidentiality", ["terbuka", "anonim", "rahasia"])
+def test_who_reports_does_not_change_where_a_case_goes(client: TestClient, confidentiality: str) -> None:
+    told = {"text": RUBBISH, "confidentiality": confidentiality}
+    prediction = client.post("/v1/complaints", json=told).json()["prediction"]
+    [predicted] = client.post("/v1/predictions", json={"complaints": [{"text": RUBBISH}]}).json()["predictions"]
+    assert prediction["sector"] == predicted["sector"]
+    assert prediction["probability"] == predicted["probability"]
 
 
 def test_an_unsure_model_lets_every_case_wait_and_says_why(client: TestClient) -> None:

@@ -91,6 +91,16 @@ def test_secret_cases_and_those_whose_text_was_emptied_are_left_out_and_counted(
     assert [row.complaint.title for row in read_back(out)] == ["Got", "Lampu jalan mati"]
 
 
+def test_who_reports_an_anonymous_case_stays_out_of_the_export(
+    client: TestClient, triage: Triage, database: Path, tmp_path: Path
+) -> None:
+    text = "Saya Budi, tetangga Bapak Joko, melihat got mampet depan sekolah"
+    take_in(client, triage, text, confidentiality=Confidentiality.ANONIM.value)
+    out = tmp_path / "reviewed.csv"
+    [row], _ = export(database, out)
+    assert row["text"] == "Saya [NAMA], tetangga Bapak [NAMA], melihat got mampet depan sekolah"
+
+
 def test_a_note_stays_out_of_the_export(client: TestClient, triage: Triage, database: Path, tmp_path: Path) -> None:
     take_in(client, triage, "Got mampet depan sekolah")
     out = tmp_path / "reviewed.csv"

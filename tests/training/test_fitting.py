@@ -11,9 +11,9 @@ import pytest
 from data.complaint import Complaint, Confidentiality, LabelledRow
 from data.errors import TooFewRows, UnknownName
 from data.progress import Progress
-from model.text import prepare
+from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain, prepare
 from training.calibration import fit_inverse_temperature
-from training.fitting import FEWEST_ROWS, WRITTEN, Training, fit, fit_head, make_features
+from training.fitting import FEWEST_ROWS, WRITTEN, Training, fit, fit_head, make_features, shared_stems
 from training.recipe import RECIPES, Recipe, find_recipe
 
 DEFAULT = find_recipe("default")
@@ -172,6 +172,7 @@ def test_the_same_rows_give_the_same_arrays(recipe: str, sample_rows: Sequence[L
             other.heads[name].inverse_temperature,
             other.heads[name].thresholds,
         )
+    assert list(one.stems.items()) == list(other.stems.items())
     assert one.about["rows"] == other.about["rows"]
 
 
@@ -209,6 +210,114 @@ def test_terms_of_fewer_rows_than_the_recipe_asks_are_left_out() -> None:
     kept = fit(rows, Recipe("all", min_rows_per_term=1), "kab-tangerang").bundle
     assert kept.extractor.knows("xylofon")
     assert not fit(rows, DEFAULT, "kab-tangerang").bundle.extractor.knows("xylofon")
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_a_recipes_text_steps_are_the_bundles(recipe: str) -> None:
+    chosen = find_recipe(recipe)
+    bundle = fit(make_rows(("health", 15), ("energy", 15)), chosen, "kab-tangerang").bundle
+    assert bundle.text_steps == tuple(bundle.chain.names) == chosen.text_steps
+    assert list(bundle.about["recipe"]["text_steps"]) == list(chosen.text_steps)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_a_recipe_names_steps_of_the_program_once_in_their_order_with_the_required_ones(recipe: Recipe) -> None:
+    assert list(recipe.text_steps) == [name for name in ALL_STEPS if name in recipe.text_steps]
+    assert set(REQUIRED_STEPS) <= set(recipe.text_steps)
+
+
+def test_steps_are_run_and_recorded_in_the_programs_order_however_a_recipe_names_them() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    bundle = fit(rows, Recipe("reversed", text_steps=tuple(ALL_STEPS)[::-1]), "kab-tangerang").bundle
+    assert bundle.text_steps == tuple(ALL_STEPS)
+
+
+def test_a_recipe_with_a_step_that_the_program_does_not_have_is_refused_by_its_name() -> None:
+    recipe = Recipe("odd", text_steps=(*ALL_STEPS, "rhyme"))
+    with pytest.raises(UnknownName, match=r"No text step 'rhyme'\. Known: mask_personal_data, "):
+        fit(make_rows(("health", 15), ("energy", 15)), recipe, "kab-tangerang")
+
+
+def test_features_are_made_of_what_the_recipes_steps_leave() -> None:
+    rows = [
+        replace(row, complaint=replace(row.complaint, text=f"{row.complaint.text} perbaikannya"))
+        for row in make_rows(("health", 15), ("energy", 15))
+    ]
+    plain = fit(rows, Recipe("plain words", text_steps=REQUIRED_STEPS), "kab-tangerang").bundle
+    stemmed = fit(rows, Recipe("stems", text_steps=(*REQUIRED_STEPS, "stem_words")), "kab-tangerang").bundle
+    assert [plain.extractor.knows(word) for word in ("perbaikannya", "baik")] == [True, False]
+    assert [stemmed.extractor.knows(word) for word in ("perbaikannya", "baik")] == [False, True]
+
+
+# The stems of the bundle
+
+
+def test_the_stems_are_those_of_the_words_that_two_different_complaints_have() -> None:
+    texts = [
+        PreparedText("perbaikan jalan perbaikan xylofon", "baik jalan baik xylofon", ""),
+        PreparedText("perbaikan lampu 2 rt02 _nik_ 2", "baik lampu 2 rt02 _nik_ 2", ""),
+        PreparedText("jalan 2 rt02 _nik_", "jalan 2 rt02 _nik_", "kab-tangerang"),
+        PreparedText("", "", ""),
+    ]
+    assert shared_stems(texts, 2) == {"jalan": "jalan", "perbaikan": "baik"}
+    assert shared_stems(texts, 3) == {}
+    assert shared_stems(texts, 1) == {"jalan": "jalan", "lampu": "lampu", "perbaikan": "baik", "xylofon": "xylofon"}
+    assert shared_stems([], 1) == {}
+
+
+def test_a_bundles_stems_are_those_of_its_rows() -> None:
+    rows = make_rows(("health", 15), ("energy", 15))
+    bundle = fit(rows, DEFAULT, "kab-tangerang").bundle
+    texts = [bundle.chain.prepare(row.complaint) for row in rows]
+    pairs = {pair for text in texts for pair in zip(text.words.split(), text.stems.split(), strict=True)}
+    assert {"listrik", "padam", "puskesmas", "obat"} <= bundle.stems.keys()
+    assert bundle.stems.items() <= pairs
+
+
+def test_no_number_is_among_the_stems(training: Training) -> None:
+    assert len(training.bundle.stems) > 1_000
+    assert [word for word in training.bundle.stems if not word.isalpha()] == []
+    assert [stem for stem in training.bundle.stems.values() if any(map(str.isdigit, stem))] == []
+
+
+def test_every_word_among_the_samples_stems_stands_in_two_of_them(
+    training: Training, sample_rows: Sequence[LabelledRow]
+) -> None:
+    chain = TextChain(training.bundle.text_steps)
+    found: dict[str, int] = {}
+    for row in sample_rows:
+        for word in set(chain.prepare(row.complaint).words.split()):
+            found[word] = found.get(word, 0) + 1
+    assert [word for word in training.bundle.stems if found[word] < 2] == []
+    often = {word for word, count in found.items() if count >= 20 and word.isalpha()}
+    assert len(often) > 100
+    assert often <= training.bundle.stems.keys()
+
+
+@pytest.mark.parametrize("number", [1, 2, 12])
+def test_words_of_one_complaint_are_not_among_the_stems_however_often_it_was_sent(number: int) -> None:
+    rows = apart(make_rows(("health", 15), ("energy", 15)))
+    sent = "puskesmas antre obat habis kata xylofon di loket depan sejak pagi tadi"
+    copies = [replace(rows[0], id=f"c{n}", complaint=Complaint(f"{sent} ke{n}", region="kab-tangerang"))
+              for n in range(number)]  # fmt: skip
+    bundle = fit([*rows, *copies], DEFAULT, "kab-tangerang").bundle
+    assert "puskesmas" in bundle.stems
+    assert "xylofon" not in bundle.stems
+    another = replace(rows[1], id="another", complaint=Complaint("listrik padam xylofon mati", region="kab-tangerang"))
+    assert fit([*rows, *copies, another], DEFAULT, "kab-tangerang").bundle.stems["xylofon"] == "xylofon"
+
+
+def test_words_of_secret_rows_and_of_rows_without_a_label_are_not_among_the_stems() -> None:
+    rows = apart(make_rows(("health", 15), ("energy", 15)))
+    secret = [
+        replace(row, id=f"s{row.id}", confidentiality=Confidentiality.RAHASIA, complaint=Complaint(f"{text} xylofon"))
+        for row, text in zip(rows[:2], ("obat habis sekali", "listrik padam terus"), strict=True)
+    ]
+    nameless = [replace(row, confidentiality=Confidentiality.TERBUKA, sector=None) for row in secret]
+    for others in (secret, nameless):
+        assert "xylofon" not in fit([*rows, *others], DEFAULT, "kab-tangerang").bundle.stems
+    labelled = [replace(row, sector="health") for row in nameless]
+    assert "xylofon" in fit([*rows, *labelled], DEFAULT, "kab-tangerang").bundle.stems
 
 
 def test_square_root_weighting_costs_the_frequent_sector_less() -> None:

@@ -1,0 +1,143 @@
+"""Expanding: abbreviations, slang and words of the regions' languages, into standard Indonesian.
+
+The tables are in `data/lexicons`, and the domain goes first: "kk" is a kartu keluarga, not a kakak. A form that means
+different things is decided by its neighbours (`ambiguous.csv`) or left alone. A form on which two regional languages
+disagree is left alone too, because the chain doesn't know where the writer is from.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from data.lexicon import FOLDER, LANGUAGES, read_lines, read_table
+from model.stemming import is_root, stem
+
+# Shorter roots are found in names and foreign words too: "Budi-no", "log-in".
+_SHORTEST_ROOT = 5
+_MOST_ROUNDS = 5
+_REMEMBERED_CONTEXTS = 4_096
+
+
+def expand_word(word: str) -> str:
+    """An abbreviation or slang form in full: "yg" -> "yang", "pju" -> "penerangan jalan umum"."""
+    return expansions().get(word, word)
+
+
+def translate_word(word: str) -> str:
+    """A regional word in Indonesian: "dalan" -> "jalan", "diewangi" -> "dibantu", "downloadke" -> "downloadkan"."""
+    found = translations().get(word)
+    return translate_affixes(word) if found is None else found
+
+
+@cache
+def expansions() -> Mapping[str, str]:
+    """Form -> meaning of the abbreviations and the informal spellings; an abbreviation has its way."""
+    return {**read_table("informal"), **read_table("abbreviations")}
+
+
+@cache
+def translations() -> Mapping[str, str]:
+    """Form -> meaning of the regional languages, without the forms on which they disagree or that mean more."""
+    meanings: dict[str, set[str]] = {}
+    for language in LANGUAGES:
+        for form, meaning in read_table(language).items():
+            meanings.setdefault(form, set()).add(meaning)
+    taken = expansions().keys() | ambiguous().keys()
+    return {form: next(iter(found)) for form, found in meanings.items() if len(found) == 1 and form not in taken}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One meaning of an ambiguous form, where the stems beside it allow it; an empty set allows anything."""
+
+    meaning: str
+    previous: frozenset[str]
+    following: frozenset[str]
+
+    def fits(self, previous: str, following: str) -> bool:
+        """Whether the neighbours' stems are ones this reading asks for; "#" stands for a number."""
+        return (not self.previous or previous in self.previous) and (not self.following or following in self.following)
+
+
+@cache
+def ambiguous() -> Mapping[str, Sequence[Reading]]:
+    """The readings of each ambiguous form, in the order of trial; where none fits, the form stays."""
+    readings: dict[str, list[Reading]] = {}
+    with (FOLDER / "ambiguous.csv").open(encoding="utf-8", newline="") as handle:
+        for row in csv.DictReader(handle):
+            reading = Reading(row["meaning"], frozenset(row["previous"].split()), frozenset(row["following"].split()))
+            readings.setdefault(row["form"], []).append(reading)
+    return readings
+
+
+def tell_apart(words: list[str]) -> list[str]:
+    """Ambiguous forms in full where their neighbours tell which is meant: "km 12", "5 km", "SD 1", "jam 8 sd 10"."""
+    known = ambiguous()
+    # Once more as long as a form told apart may tell its neighbour: "no kk" -> "no kartu keluarga" -> "nomor ...".
+    for _ in range(_MOST_ROUNDS):
+        if known.keys().isdisjoint(words):
+            break
+        told = {place: _read(words, place) for place, word in enumerate(words) if word in known}
+        changed = {place: meaning for place, meaning in told.items() if meaning != words[place]}
+        if not changed:
+            break
+        words = " ".join([changed.get(place, word) for place, word in enumerate(words)]).split()
+    return words
+
+
+def _read(words: Sequence[str], place: int) -> str:
+    """The meaning of the ambiguous form at a place, or the form itself."""
+    previous = _context(words[place - 1]) if place else ""
+    following = _context(words[place + 1]) if place + 1 < len(words) else ""
+    readings = ambiguous()[words[place]]
+    return next((reading.meaning for reading in readings if reading.fits(previous, following)), words[place])
+
+
+@lru_cache(maxsize=_REMEMBERED_CONTEXTS)
+def _context(word: str) -> str:
+    """A neighbour as the readings name it: a number, or a stem, so that stemmed text is read like plain text."""
+    return "#" if word[:1].isdigit() else stem(word)
+
+
+@dataclass(frozen=True)
+class Affix:
+    """A regional affix and the Indonesian one it stands for."""
+
+    prefix: str
+    suffix: str
+    own_prefix: str
+    own_suffix: str
+
+
+@cache
+def affixes() -> Sequence[Affix]:
+    """The affix rules, longer ones first."""
+    with (FOLDER / "affixes.csv").open(encoding="utf-8", newline="") as handle:
+        rows = [
+            Affix(row["prefix"], row["suffix"], row["own_prefix"], row["own_suffix"]) for row in csv.DictReader(handle)
+        ]
+    return sorted(rows, key=lambda affix: -len(affix.prefix + affix.suffix))
+
+
+@cache
+def _affixes_by_end(end: str) -> Sequence[Affix]:
+    """The rules for words that end in a letter."""
+    return [affix for affix in affixes() if affix.suffix.endswith(end) or not affix.suffix]
+
+
+def translate_affixes(word: str) -> str:
+    """A word with a regional affix on a known core, with the Indonesian affix; other words as they are."""
+    if not word.isalpha() or is_root(word) or stem(word) != word:
+        return word
+    for affix in _affixes_by_end(word[-1]):
+        if word.startswith(affix.prefix) and word.endswith(affix.suffix):
+            core = word[len(affix.prefix) : len(word) - len(affix.suffix)]
+            if core in read_lines("loan_verbs") or (len(core) >= _SHORTEST_ROOT and is_root(core)):
+                return f"{affix.own_prefix}{core}{affix.own_suffix}"
+            meaning = translations().get(core)
+            if meaning is not None and " " not in meaning and affix.prefix:
+                return f"{affix.own_prefix}{meaning}"
+    return word

@@ -1,0 +1,38 @@
+"""The language of a text: which regional language is mixed into its Indonesian, if any."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+from data.lexicon import LANGUAGES, read_table
+from model.expansion import ambiguous, expansions
+from model.normalising import fold, split_words
+from model.stemming import is_root
+
+INDONESIAN = "indonesian"
+# One word is a name or a greeting as often as a language; two different ones are a habit.
+_FEWEST_WORDS = 2
+
+
+def majority_language(text: str) -> str:
+    """The regional language with the most different words in a text that no other language has; else Indonesian."""
+    found = Counter(
+        language for word in set(split_words(fold(text))) if (language := _own_words().get(word)) is not None
+    )
+    language, words = max(found.items(), key=lambda item: item[1], default=(INDONESIAN, 0))
+    return language if words >= _FEWEST_WORDS else INDONESIAN
+
+
+@cache
+def _own_words() -> dict[str, str]:
+    """Form -> language, of the forms that stand in one language's table only and are no Indonesian word or slang."""
+    languages: dict[str, list[str]] = {}
+    for language in LANGUAGES:
+        for form in read_table(language):
+            languages.setdefault(form, []).append(language)
+    return {
+        form: found[0]
+        for form, found in languages.items()
+        if len(found) == 1 and not is_root(form) and form not in expansions() and form not in ambiguous()
+    }

@@ -14,8 +14,7 @@ from itertools import groupby
 from data.complaint import Complaint
 from data.errors import UnknownName
 from model.expansion import expand_word, expansions, tell_apart, translate_word, translations
-from model.masking import PLATE_WORDS, mask_personal_data, mask_plates
-from model.names import mask_announced_names
+from model.masking import KINDS, mask_personal_data
 from model.normalising import (
     blur_numbers,
     cut_boilerplate,
@@ -33,9 +32,9 @@ TextFunction = Callable[[str], str]
 WordsFunction = Callable[[list[str]], list[str]]
 
 REMEMBERED_WORDS = 65_536
-# What a name or a vehicle's number follows, where words are all that is left of a text.
-_NAME_CUES = "nama namanya namaku bernama an kenalkan perkenalkan jeneng hormat ttd tertanda"
-_CUES = frozenset(_NAME_CUES.split()) | frozenset(PLATE_WORDS)
+# What one step brings out may be what an earlier one looks for: "n4ma budi" -> "nama budi" -> "nama _nama_".
+_MOST_ROUNDS = 6
+_MASK_WORDS = frozenset(f"_{kind.lower()}_" for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -63,15 +62,6 @@ class Step:
         return " ".join(map(self.of_word, text.split())) if self.of_word is not None else text
 
 
-def mask_again(words: list[str]) -> list[str]:
-    """Mask the names and plates that normalising brought to light, such as those after "4tas n4ma"."""
-    if _CUES.isdisjoint(words):
-        return words
-    text = " ".join(words)
-    masked = mask_announced_names(mask_plates(text))
-    return words if masked == text else split_words(masked)
-
-
 def stem_word(word: str) -> str:
     """A word by its stem, unless the stem is a form of our tables, which would mean something else."""
     stemmed = stem(word)
@@ -84,15 +74,14 @@ SURFACE_STEPS = (
     Step("fold", of_text=fold, optional=False),
     Step("split_words", to_words=split_words, optional=False),
     Step("join_letters", of_words=join_letters),
+    Step("expand", of_word=expand_word),
     Step("unstretch", of_word=unstretch),
     Step("undouble", of_word=undouble),
     Step("split_units", of_word=split_units),
     Step("unleet", of_word=unleet),
-    Step("expand", of_word=expand_word),
     Step("translate", of_word=translate_word),
     Step("tell_apart", of_words=tell_apart),
     Step("blur_numbers", of_words=blur_numbers, optional=False),
-    Step("mask_again", of_words=mask_again),
 )
 STEM_STEPS = (Step("stem_words", of_word=stem_word),)
 ALL_STEPS = {step.name: step for step in (*SURFACE_STEPS, *STEM_STEPS)}
@@ -101,7 +90,7 @@ REQUIRED_STEPS = tuple(step.name for step in ALL_STEPS.values() if not step.opti
 
 def shown_word(word: str) -> str:
     """A word as people are shown it: a mask as it stands in the text, `[NIK]` for `_nik_`."""
-    return f"[{word.strip('_').upper()}]" if word.startswith("_") and word.endswith("_") else word
+    return f"[{word.strip('_').upper()}]" if word in _MASK_WORDS else word
 
 
 @dataclass(frozen=True)
@@ -114,26 +103,36 @@ class PreparedText:
 
 
 class _WordMemory(dict[str, str]):
-    """What word steps one after another make of a word, remembered within a bound; what was given stays.
+    """What word steps make of a word, run until it settles; remembered within a bound, but what was given stays.
 
     Threads may share it: a word's entry is a function of the word, and single dict operations are atomic.
     """
 
-    def __init__(self, functions: Sequence[TextFunction], given: Mapping[str, str]) -> None:
+    def __init__(self, functions: Sequence[TextFunction | None], given: Mapping[str, str]) -> None:
         super().__init__(given)
-        self._functions = functions
+        self._functions = [function for function in functions if function]
         self._given = given
 
     def __missing__(self, word: str) -> str:
-        result = word
-        for function in self._functions:
-            result = " ".join(map(function, result.split())) if " " in result else function(result)
+        # Given, and yet missing: another thread is emptying the memory.
+        if word in self._given:
+            return self._given[word]
+        result = self._settled(word)
         if len(word) <= LONGEST_WORD:
             if len(self) >= REMEMBERED_WORDS + len(self._given):
                 self.clear()
                 self.update(self._given)
             self[word] = result
         return result
+
+    def _settled(self, word: str) -> str:
+        for _ in range(_MOST_ROUNDS):
+            before = word
+            for function in self._functions:
+                word = " ".join(map(function, word.split())) if " " in word else function(word)
+            if word == before:
+                break
+        return word
 
     def rewrite(self, words: list[str]) -> list[str]:
         """The words that the steps make of each word."""
@@ -143,8 +142,9 @@ class _WordMemory(dict[str, str]):
 class TextChain:
     """Some of the steps, in their order, ready to run; neighbouring word steps run as one.
 
-    `stems` are stems known before, as a bundle carries them, so that none of those is computed again. Raises
-    `UnknownName` for a step that this program doesn't have.
+    The surface steps run until nothing changes, so the chain leaves its own words as they are. `stems` are stems known
+    before, as a bundle carries them, so that none of those is computed again. Raises `UnknownName` for a step that this
+    program doesn't have.
     """
 
     def __init__(self, names: Iterable[str], stems: Mapping[str, str] | None = None) -> None:
@@ -155,32 +155,48 @@ class TextChain:
         self.stems = dict(stems or {})
         surface = [step for step in SURFACE_STEPS if step.name in wanted]
         self._of_text = [step.of_text for step in surface if step.of_text]
-        self._of_words = _compiled([step for step in surface if step.of_words or step.of_word], {})
-        self._stemming = _compiled([step for step in STEM_STEPS if step.name in wanted], self.stems)
+        self._of_words = _compiled([step for step in surface if step.of_words or step.of_word])
+        self._first_of_words = self._of_words[0][0] if self._of_words else list
+        self._stem_of = _WordMemory([step.of_word for step in STEM_STEPS if step.name in wanted], self.stems)
 
     def prepare(self, complaint: Complaint) -> PreparedText:
         """Run the steps over title and text."""
-        text = full_text(complaint)
-        for of_text in self._of_text:
-            text = of_text(text)
-        words = split_words(text)
-        for of_words in self._of_words:
-            words = of_words(words)
-        stems = words
-        for of_words in self._stemming:
-            stems = of_words(stems)
+        words = self._surface(full_text(complaint))
+        stems = map(self._stem_of.__getitem__, words)
         return PreparedText(" ".join(words), " ".join(stems), complaint.region)
 
+    def _surface(self, text: str) -> list[str]:
+        words = split_words(self._after_steps_of_text(text))
+        for _ in range(_MOST_ROUNDS):
+            settled = True
+            for of_words, is_of_neighbours in self._of_words:
+                found = of_words(words)
+                # Word steps leave their own words alone (see `_WordMemory`), those of neighbours may have more to do.
+                settled = settled and not (is_of_neighbours and found != words)
+                words = found
+            joined = " ".join(words)
+            again = self._after_steps_of_text(joined)
+            if again != joined:
+                words = split_words(again)
+            elif settled and self._first_of_words(words) == words:
+                break
+        return words
 
-def _compiled(steps: Sequence[Step], given: Mapping[str, str]) -> list[WordsFunction]:
-    """Functions of a list of words; word steps that stand together become one, with a memory."""
-    functions: list[WordsFunction] = []
+    def _after_steps_of_text(self, text: str) -> str:
+        for of_text in self._of_text:
+            text = of_text(text)
+        return text
+
+
+def _compiled(steps: Sequence[Step]) -> list[tuple[WordsFunction, bool]]:
+    """Functions of a list of words, and whether they ask a word's neighbours; word steps side by side become one."""
+    functions: list[tuple[WordsFunction, bool]] = []
     for by_word, group in groupby(steps, key=lambda step: step.of_words is None):
         own = list(group)
         if by_word:
-            functions.append(_WordMemory([step.of_word for step in own if step.of_word], given).rewrite)
+            functions.append((_WordMemory([step.of_word for step in own], {}).rewrite, False))
         else:
-            functions += [step.of_words for step in own if step.of_words]
+            functions += [(step.of_words, True) for step in own if step.of_words]
     return functions
 
 

@@ -4,6 +4,7 @@ DisposisiError
 ├── UnknownName      a name that is looked up in a closed list and isn't there; tells what is
 ├── BadRows          rows that can't be read as they are; carries every problem found
 ├── BadRegion        a region file that contradicts itself
+├── MissingRoots     PySastrawi's list of roots, which the stemmer reads, is not installed
 ├── BundleError      a bundle that is missing, of another format, incomplete or changed
 ├── OutputExists     an output that would overwrite something
 ├── CannotWrite      an output that can't be written where it was asked for
@@ -63,6 +64,17 @@ class BadRegion(DisposisiError):
     def __init__(self, code: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join([f"The region file of {code!r} can't be used:", *(f"  {p}" for p in problems)]))
+
+
+class MissingRoots(DisposisiError):
+    """PySastrawi's list of roots isn't where the package installs it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The list of roots of the package PySastrawi is missing or empty (Sastrawi/Stemmer/data/kata-dasar.txt). "
+            "The package Sastrawi installs into the same folder and spoils it. "
+            "Run: pip uninstall Sastrawi PySastrawi && pip install PySastrawi"
+        )
 
 
 class BundleError(DisposisiError):

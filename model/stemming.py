@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from data.errors import MissingRoots
 from data.lexicon import read_stems
 
 LONGEST_WORD = 40
@@ -37,12 +38,21 @@ def stem(word: str) -> str:
     if len(word) > LONGEST_WORD or not word.replace("-", "").isalpha():
         return word
     mended = read_stems().get(word)
-    return sastrawi_stem(word) if mended is None else mended
+    if mended is not None:
+        return mended
+    found = sastrawi_stem(word)
+    # What the algorithm leaves may be a mended word: "selainnya" -> "selain" -> "lain".
+    return read_stems().get(found, found)
 
 
 def is_root(word: str) -> bool:
     """Whether a word is in PySastrawi's list of roots."""
     return word in _roots()
+
+
+def require_roots() -> None:
+    """Raise `MissingRoots` where PySastrawi's list of roots is missing, before a word asks for it."""
+    _roots()
 
 
 def sastrawi_stem(word: str) -> str:
@@ -52,8 +62,15 @@ def sastrawi_stem(word: str) -> str:
 
 @cache
 def _roots() -> frozenset[str]:
-    text = files("Sastrawi.Stemmer").joinpath("data", "kata-dasar.txt").read_text(encoding="utf-8")
-    return frozenset(text.split("\n")) - {""}
+    """PySastrawi's list of roots. Raises `MissingRoots` where the package or its list is missing."""
+    try:
+        text = files("Sastrawi.Stemmer").joinpath("data", "kata-dasar.txt").read_text(encoding="utf-8")
+    except (ImportError, OSError) as error:
+        raise MissingRoots from error
+    found = frozenset(text.split("\n")) - {""}
+    if not found:
+        raise MissingRoots
+    return found
 
 
 def _is_plural(word: str) -> bool:

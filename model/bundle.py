@@ -31,6 +31,7 @@ from model.explanation import explain
 from model.features import FeatureExtractor, Floats, Vocabulary
 from model.heads import Head
 from model.prediction import Explanation, Prediction, Ranked
+from model.stemming import require_roots
 from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
 
 # Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
@@ -117,7 +118,11 @@ class Bundle:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read and check a bundle. Raises `BundleError` if it is missing, of another format, incomplete or changed."""
+    """Read and check a bundle. Raises `BundleError` if it is missing, of another format, incomplete or changed.
+
+    Raises `MissingRoots` too: no complaint can be read then, and a service should be told before the first one comes.
+    """
+    require_roots()
     manifest = _read_manifest(folder)
     _check_files(folder, manifest)
     try:
@@ -162,9 +167,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"The manifest of the bundle {folder} can't be read ({error}). {way_out}") from error
     if found != FORMAT:
         raise BundleError(f"The bundle {folder} has format {found!r}; this program reads format {FORMAT}. {way_out}")
-    if not isinstance(steps, list) or not (set(REQUIRED_STEPS) <= {*map(str, steps)} <= ALL_STEPS.keys()):
+    if not _are_steps(steps):
         raise BundleError(
-            f"The bundle {folder} was trained with the text steps {steps}; this program has "
+            f"The bundle {folder} was trained with the text steps {steps}; this program has, in this order, "
             f"{', '.join(ALL_STEPS)}, and {', '.join(REQUIRED_STEPS)} must be among them. {way_out}"
         )
     if manifest.get("checksum") != _checksum(manifest):
@@ -194,6 +199,13 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
     if not isinstance(manifest.get("region"), str):
         problems.append("the region must be a code")
     return problems
+
+
+def _are_steps(steps: object) -> bool:
+    """Whether this program would run these text steps just so: all known, in its order, the required ones there."""
+    if not isinstance(steps, list):
+        return False
+    return steps == [name for name in ALL_STEPS if name in steps or name in REQUIRED_STEPS]
 
 
 def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
@@ -237,7 +249,9 @@ def _read_vocabulary(folder: Path) -> Vocabulary:
 
 def _read_stems(folder: Path) -> dict[str, str]:
     stems = json.loads((folder / _STEMS).read_text(encoding="utf-8"))
-    if not isinstance(stems, dict) or not all(isinstance(stem, str) and " " not in stem for stem in stems.values()):
+    if not isinstance(stems, dict) or not all(
+        isinstance(stem, str) and stem.split() == [stem] for stem in stems.values()
+    ):
         raise ValueError(f"{_STEMS} must give one stem for each word")
     return stems
 

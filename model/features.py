@@ -110,7 +110,7 @@ class FeatureExtractor:
     def _word_terms(self, text: PreparedText) -> Iterator[tuple[int, int, int]]:
         """(number, place of the first word, place of the last) of each known stem and pair of neighbouring stems."""
         known = self._words
-        # One-letter words are no features and don't part a pair: the rule of scikit-learn's default token pattern.
+        # One-letter words are no features and don't part a pair, as in training.
         stems = [(place, stem) for place, stem in enumerate(text.stems.split()) if len(stem) > 1]
         for place, stem in stems:
             if (number := known.get(stem)) is not None:

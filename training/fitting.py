@@ -167,8 +167,10 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
 def make_features(recipe: Recipe) -> FeatureUnion:
     """The views of a text that heads look at: stems and pairs of stems, in-word character n-grams, the region."""
     common = {"lowercase": False, "sublinear_tf": True, "min_df": recipe.min_rows_per_term}
+    # A stem keeps its hyphens, at which scikit-learn's own pattern would part it; one letter is no feature.
+    of_stems = {"preprocessor": attrgetter("stems"), "token_pattern": r"\S\S+", "ngram_range": (1, 2)}
     views = [
-        ("words", TfidfVectorizer(preprocessor=attrgetter("stems"), ngram_range=(1, 2), **common)),
+        ("words", TfidfVectorizer(**of_stems, **common)),
         (
             "chars",
             TfidfVectorizer(preprocessor=attrgetter("words"), analyzer="char_wb", ngram_range=CHAR_NGRAMS, **common),

@@ -28,7 +28,8 @@ class Recipe:
     text_steps: tuple[str, ...] = tuple(ALL_STEPS)
 
     def as_dict(self) -> dict[str, object]:
-        return asdict(self)
+        """As a manifest holds it, where JSON knows lists only."""
+        return asdict(self) | {"text_steps": list(self.text_steps)}
 
 
 RECIPES = {

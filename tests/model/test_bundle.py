@@ -163,7 +163,6 @@ HYPHENED = (
 )
 
 
-# BUG: without `undouble` words keep their hyphens: scikit-learn's token pattern parts them there, our features don't.
 @pytest.mark.parametrize("left_out", SOME_LEFT_OUT)
 def test_a_recipe_without_some_steps_gets_scikit_learns_probabilities(
     left_out: list[str], sample_rows: Sequence[LabelledRow]
@@ -217,7 +216,6 @@ def test_a_loaded_bundle_answers_as_the_saved_one(
     assert loaded.stems == training.bundle.stems
 
 
-# BUG: the recipe's text steps are a tuple in the bundle that was trained and a list in the one that was read.
 def test_what_the_manifest_tells_of_the_training_is_told_by_the_bundle_before_it_is_saved_too(
     training: Training, bundle_folder: Path
 ) -> None:
@@ -451,7 +449,6 @@ def test_text_steps_that_are_no_list_of_names_are_refused(copy: Path, steps: obj
     assert str(steps) in message
 
 
-# BUG: both are read, and run in this program's order: another reading than that of the training, without a word.
 @pytest.mark.parametrize("steps", [list(ALL_STEPS)[::-1], ["fold", *ALL_STEPS]], ids=["another order", "one twice"])
 def test_text_steps_that_the_program_would_not_run_as_they_stand_are_refused(copy: Path, steps: list[str]) -> None:
     write_manifest(copy, {**read_manifest(copy), "text_steps": steps})
@@ -539,8 +536,6 @@ def test_other_stems_are_another_version(small: Path, tmp_path: Path) -> None:
     assert changed.version != loaded.version
 
 
-# BUG: an empty stem, or one with another white space than a blank, is taken: stems then don't stand one for one beside
-# their words, so that `explain_sector` names the wrong words or fails with a bare ValueError.
 @pytest.mark.parametrize(
     "stems",
     [

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from model.bundle import Bundle
+from model.bundle import FORMAT, Bundle
 from serving.app import create_app
 from serving.case import Status
 from serving.store import Store
@@ -288,7 +288,7 @@ def test_a_ready_service_tells_which_model_it_runs(client: TestClient, triage: T
         "status": "ok",
         "model_version": triage.bundle.version,
         "region": REGION,
-        "format": 1,
+        "format": FORMAT,
     }
 
 

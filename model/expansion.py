@@ -8,7 +8,7 @@ disagree is left alone too, because the chain doesn't know where the writer is f
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -18,7 +18,7 @@ from model.stemming import is_root, stem
 # Shorter roots are found in names and foreign words too: "Budi-no", "log-in".
 _SHORTEST_ROOT = 5
 _MOST_ROUNDS = 5
-_REMEMBERED_CONTEXTS = 4_096
+_REMEMBERED_CONTEXTS = 16_384
 
 
 def expand_word(word: str) -> str:
@@ -29,7 +29,11 @@ def expand_word(word: str) -> str:
 def translate_word(word: str) -> str:
     """A regional word in Indonesian: "dalan" -> "jalan", "diewangi" -> "dibantu", "downloadke" -> "downloadkan"."""
     found = translations().get(word)
-    return translate_affixes(word) if found is None else found
+    if found is not None:
+        return found
+    # What is left may be a form itself: "kayakna" -> "kayaknya" -> "sepertinya", "sakdulur" -> "sedulur" -> "saudara".
+    bare = translate_affixes(word)
+    return word if bare == word else expansions().get(bare) or translations().get(bare, bare)
 
 
 @cache
@@ -73,27 +77,49 @@ def ambiguous() -> Mapping[str, Sequence[Reading]]:
     return readings
 
 
+@cache
+def _ambiguous_forms() -> frozenset[str]:
+    return frozenset(ambiguous())
+
+
 def tell_apart(words: list[str]) -> list[str]:
     """Ambiguous forms in full where their neighbours tell which is meant: "km 12", "5 km", "SD 1", "jam 8 sd 10"."""
-    known = ambiguous()
-    # Once more as long as a form told apart may tell its neighbour: "no kk" -> "no kartu keluarga" -> "nomor ...".
+    known = _ambiguous_forms()
+    # Most texts hold none, and are asked no more than that.
+    if known.isdisjoint(words):
+        return words
+    places = untold = [place for place, word in enumerate(words) if word in known]
+    # A form's words stay at its place until all are told, so that no other place shifts. From the left, so that the
+    # form before is told already: "drh tps"; and once more while that may tell the form before: "no kk" -> "nomor ...".
+    told = list(words)
     for _ in range(_MOST_ROUNDS):
-        if known.keys().isdisjoint(words):
+        before = untold
+        untold = [place for place in before if not _tell(told, place)]
+        if len(untold) in (0, len(before)):
             break
-        told = {place: _read(words, place) for place, word in enumerate(words) if word in known}
-        changed = {place: meaning for place, meaning in told.items() if meaning != words[place]}
-        if not changed:
-            break
-        words = " ".join([changed.get(place, word) for place, word in enumerate(words)]).split()
-    return words
+    return _parted(told, places)
 
 
-def _read(words: Sequence[str], place: int) -> str:
-    """The meaning of the ambiguous form at a place, or the form itself."""
-    previous = _context(words[place - 1]) if place else ""
-    following = _context(words[place + 1]) if place + 1 < len(words) else ""
-    readings = ambiguous()[words[place]]
-    return next((reading.meaning for reading in readings if reading.fits(previous, following)), words[place])
+def _parted(words: list[str], places: Iterable[int]) -> list[str]:
+    """The words, with those parted that stand together at some places; not all, for that costs more than telling."""
+    parted: list[str] = []
+    start = 0
+    for place in places:
+        parted += words[start:place]
+        parted += words[place].split()
+        start = place + 1
+    return parted + words[start:]
+
+
+def _tell(words: list[str], place: int) -> bool:
+    """Put the meaning of the ambiguous form at a place there; False where no reading fits."""
+    previous = _context(words[place - 1].rpartition(" ")[2]) if place else ""
+    following = _context(words[place + 1].partition(" ")[0]) if place + 1 < len(words) else ""
+    for reading in ambiguous()[words[place]]:
+        if reading.fits(previous, following):
+            words[place] = reading.meaning
+            return True
+    return False
 
 
 @lru_cache(maxsize=_REMEMBERED_CONTEXTS)
@@ -130,14 +156,17 @@ def _affixes_by_end(end: str) -> Sequence[Affix]:
 
 def translate_affixes(word: str) -> str:
     """A word with a regional affix on a known core, with the Indonesian affix; other words as they are."""
-    if not word.isalpha() or is_root(word) or stem(word) != word:
+    if not word.isalpha() or is_root(word) or stem(word) != word or word in read_lines("not_affixed"):
         return word
     for affix in _affixes_by_end(word[-1]):
         if word.startswith(affix.prefix) and word.endswith(affix.suffix):
             core = word[len(affix.prefix) : len(word) - len(affix.suffix)]
             if core in read_lines("loan_verbs") or (len(core) >= _SHORTEST_ROOT and is_root(core)):
                 return f"{affix.own_prefix}{core}{affix.own_suffix}"
+            if is_root(core):
+                # Too short to be sure of, but a shorter affix would be wrong for sure: "batu-ne", not "batun-e".
+                return word
             meaning = translations().get(core)
-            if meaning is not None and " " not in meaning and affix.prefix:
+            if meaning is not None and " " not in meaning and affix.prefix and len(core) >= _SHORTEST_ROOT:
                 return f"{affix.own_prefix}{meaning}"
     return word

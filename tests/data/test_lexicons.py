@@ -29,8 +29,8 @@ from model.text import ALL_STEPS
 from tests.conftest import SHARED
 
 OF_TWO_COLUMNS = (*TABLES, "units", "stems")
-LISTS = ("loan_verbs", "names_that_are_words", "not_names", "place_names_that_are_words")
-LISTS_OF_WORDS = ("loan_verbs", "names_that_are_words", "not_names")
+LISTS_OF_WORDS = ("loan_verbs", "names_that_are_words", "not_affixed", "not_names")
+LISTS = (*LISTS_OF_WORDS, "place_names_that_are_words")
 HEADERS = {
     **{table: ["form", "meaning"] for table in (*TABLES, "units")},
     "stems": ["word", "stem"],
@@ -312,16 +312,22 @@ def test_a_loan_verb_takes_regional_affixes(verb: str) -> None:
     assert translate_word(f"di{verb}no") == translate_word(f"di{verb}keun") == f"di{verb}kan"
 
 
-# BUG: "batune" is read as the root "batun" with "e" (-> "batunnya"), because "batu" is too short a root for "ne".
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("batune", "batunya"), ("kayune", "kayunya"), ("fotone", "fotonya"), ("lampune", "lampunya")],
+    [("lampune", "lampunya"), ("batune", "batune"), ("kayune", "kayune"), ("fotone", "fotone")],
 )
-def test_the_longest_suffix_that_leaves_a_root_is_the_one_taken_off(word: str, expected: str) -> None:
+def test_a_suffix_that_leaves_a_short_root_stays_and_no_shorter_one_is_taken_off(word: str, expected: str) -> None:
+    """Not "batun-e", though "batun" is a root."""
     assert translate_word(word) == expected
 
 
-# BUG: caringin -> caringkan, carenang -> carenkan, manggahang -> manggahkan; sadikin -> sadikkan, in a meaning of ours.
+def test_a_word_listed_as_not_affixed_would_lose_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = listed("not_affixed")
+    assert {word: translate_word(word) for word in words if translate_word(word) != word} == {}
+    monkeypatch.setattr("model.expansion.read_lines", lambda name: set() if name == "not_affixed" else read_lines(name))
+    assert [word for word in words if translate_affixes(word) == word] == []
+
+
 def test_no_place_of_a_region_and_no_meaning_of_a_table_is_taken_for_a_word_with_an_affix() -> None:
     areas = [fold_name(area.name) for code in known_regions() for area in load_region(code).areas]
     meanings = [meaning for table in (*TABLES, "ambiguous") for _, meaning, *_ in lines_of(table)]
@@ -329,13 +335,11 @@ def test_no_place_of_a_region_and_no_meaning_of_a_table_is_taken_for_a_word_with
     assert {word: translate_word(word) for word in sorted(plain) if translate_word(word) != word} == {}
 
 
-# BUG: the core of an affix may be any short form: "maning" -> man + "ing" (in) -> "mendi", "ngalami" -> nga + "lami".
 @pytest.mark.parametrize(("word", "meaning"), [("maning", "lagi"), ("ngalami", "mengalami")])
 def test_a_short_form_is_no_core_of_a_word_with_an_affix(word: str, meaning: str) -> None:
     assert translate_word(expand_word(word)) in {word, meaning}
 
 
-# BUG: stereotipe -> stereotipnya, konsulate -> konsulatnya, remake -> remaknya.
 def test_no_affix_harms_a_word_of_the_treebanks(gold: dict[str, set[str]]) -> None:
     changed = {word: translate_affixes(word) for word in gold if translate_affixes(word) != word}
     assert {word: new for word, new in changed.items() if stems_of(new) not in gold[word]} == {}
@@ -358,6 +362,13 @@ def test_every_mended_stem_is_given_and_stays() -> None:
 def test_no_mended_stem_is_mended_again() -> None:
     stems = read_stems()
     assert {word: mended for word, mended in stems.items() if stems.get(mended, mended) != mended} == {}
+
+
+def test_the_stem_of_a_mended_word_with_an_ending_is_its_own_stem() -> None:
+    """What PySastrawi leaves of "selainnya" is "selain", which the table has as "lain"."""
+    endings = ("", "nya", "ku", "mu", "lah", "kah", "pun")
+    words = {f"{word}{ending}" for word in read_stems() for ending in endings}
+    assert {word: stem(word) for word in words if stem(stem(word)) != stem(word)} == {}
 
 
 def test_mended_stems_are_single_lower_case_words() -> None:

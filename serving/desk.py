@@ -262,11 +262,25 @@ def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, proble
 
 def marked_pieces(text: str, deciding: set[str], chain: TextChain) -> list[Piece]:
     """The text cut at white space, each piece marked if the model reads a deciding word in it."""
-    pieces = []
-    for piece in re.findall(r"\s+|\S+", text):
-        read = set(map(shown_word, chain.prepare(Complaint(piece)).words.split()))
-        pieces.append(Piece(piece, bool(read & deciding)))
-    return pieces
+    pieces = re.findall(r"\s+|\S+", text)
+    alone = [_words(piece, chain) for piece in pieces]
+    marked = []
+    for place, piece in enumerate(pieces):
+        # Words and white space take turns, so that a word's neighbours are two places away.
+        before = alone[place - 2] if place >= 2 else []
+        after = alone[place + 2] if place + 2 < len(pieces) else []
+        together = _words("".join(pieces[max(place - 2, 0) : place + 3]), chain) if alone[place] else []
+        read = together[len(before) : len(together) - len(after)]
+        # Where the neighbours are read otherwise beside the piece, which words are its own can't be told.
+        if before + read + after != together:
+            read = alone[place]
+        marked.append(Piece(piece, not deciding.isdisjoint(read)))
+    return marked
+
+
+def _words(text: str, chain: TextChain) -> list[str]:
+    """The words that the model reads in a text, as people are shown them."""
+    return list(map(shown_word, chain.prepare(Complaint(text)).words.split()))
 
 
 def _parse_verdict(region: Region, sent: SentForm) -> tuple[Verdict | None, str]:

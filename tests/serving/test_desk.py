@@ -226,7 +226,6 @@ def test_a_piece_is_marked_if_a_deciding_word_is_read_in_it(
     assert [piece.text for piece in pieces if piece.decided] == marked
 
 
-# BUG: each piece is read alone, so words that only their neighbours tell are not marked, or marked for another word.
 @pytest.mark.parametrize(
     ("text", "deciding", "marked"),
     [

@@ -17,9 +17,9 @@ _FEWEST_WORDS = 2
 
 def majority_language(text: str) -> str:
     """The regional language with the most different words in a text that no other language has; else Indonesian."""
-    found = Counter(
-        language for word in set(split_words(fold(text))) if (language := _own_words().get(word)) is not None
-    )
+    # In the order of the text, not of a set: of two languages with as many words the first one is taken.
+    different = dict.fromkeys(split_words(fold(text)))
+    found = Counter(language for word in different if (language := _own_words().get(word)) is not None)
     language, words = max(found.items(), key=lambda item: item[1], default=(INDONESIAN, 0))
     return language if words >= _FEWEST_WORDS else INDONESIAN
 

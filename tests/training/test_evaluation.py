@@ -317,7 +317,6 @@ def test_rows_without_a_sector_have_no_language_line() -> None:
     assert result.as_dict()["languages"] == ()
 
 
-# BUG: of two languages with as many words the one is taken that a set happens to give first: it changes by process.
 def test_the_language_of_a_text_is_the_same_in_every_process() -> None:
     program = "from model.language import majority_language; print(majority_language('kulo dalan teu cai'))"
     told = {

@@ -11,16 +11,21 @@ import re
 from collections.abc import Callable
 
 from data.complaint import Confidentiality
-from model.characters import repair
+from model.characters import hide_tokens, repair
 from model.names import mask_announced_names, mask_reporter
 
 KINDS = ("NIK", "KK", "NIP", "NPWP", "TELEPON", "EMAIL", "PLAT", "REKENING", "URL", "NOMOR", "NAMA")
 
 Replace = Callable[[re.Match[str]], str]
+_MOST_ROUNDS = 4
+_LONGEST_TOKEN = 10
+_FARTHEST_CUE = 100
 
 # What stands between the digits of one number.
 _GAP = r"[ \t.()\u2010-\u2015_-]"
-_MANY_DIGITS = re.compile(r"[0-9](?:[^\w\n]{0,3}[0-9oO]){5}")
+_ID_DIGITS = re.compile(r"\d(?:[^\w\n]{0,3}_?[\doO]){14}")
+_DIGIT = re.compile("[0-9]")
+_MANY_DIGITS = re.compile(r"[0-9](?:[^\w\n]{0,3}_?[0-9oO]){5}")
 
 # An ID number's own structure tells it, so nearly any sign may part its digits, and the letter O may be a zero.
 _ID_GAP = r"[^\w\n]{0,3}_?"
@@ -30,6 +35,7 @@ _NPWP = re.compile(r"\d(?<!\d\d)\d ?[. ] ?\d{3} ?[. ] ?\d{3} ?[. ] ?\d ?[-. ] ?\
 _TAX_AFTER_CUE = re.compile(rf"\d(?<!\d\d)(?:{_ID_GAP}\d){{14,15}}(?!\d)")
 _TAX_OBJECT = re.compile(r"\d(?<!\d\d)\d[. ]\d\d[. ]\d{3}[. ]\d{3}[. ]\d{3}[-. ]\d{4}[-. ]\d(?!\d)")
 _UNBROKEN = re.compile(r"\d(?<!\d\d)\d{12,}(?!\d)")
+_GROUP_BEFORE = re.compile(r"\d\D$")
 _CARD_GROUPS = re.compile(r"\d{4}(\D{1,2})\d{4}\1\d{4}\1\d{4}|\d{16}")
 _LETTERS_FOR_DIGITS = str.maketrans("oOlI", "0011")
 _TIMESTAMP = re.compile(r"20\d\d[01]\d[0-3]\d[0-2]\d[0-5]\d")
@@ -46,10 +52,11 @@ _ID_CUE = re.compile(r"\b(?:nik|ktp|identitas)\b[^\d\n]{0,25}$", re.IGNORECASE)
 # A letter stands for a digit only between digits: not the o of "0812...atau".
 _MOBILE_DIGIT = r"(?:\d|[oOlI](?![A-KM-Za-km-z]))"
 _WIDE_GAP = r"[^\w\n:+]{0,3}_?"
+_NEXT_MOBILE = rf"(?:\+?62|[0oO])8(?:{_WIDE_GAP}\d){{7}}"
 _MOBILE = re.compile(
-    rf"[(+06oO](?<!\d[(+06oO])(?<!\d[.,][(+06oO])(?<![A-Za-z][oO])"
+    rf"[(+06oO](?<!\d[(+06oO])(?:(?=\d{{4}})|(?<!\d[.,][(+06oO]))(?<![A-Za-z][oO])"
     rf"(?:(?<=[06])(?:(?<=6)2|062)\)?|(?<=[(+])\+?62\)?|(?<=\()[0oO]|(?<=[0oO])){_WIDE_GAP}(?:\(?0\)?{_GAP}?)?8"
-    rf"(?:{_WIDE_GAP}(?<![^\dA-Za-z](?=(?:\+?62|[0oO])8)){_MOBILE_DIGIT}){{6,12}}(?!\d)"
+    rf"(?:{_WIDE_GAP}(?<![^\dA-Za-z](?={_NEXT_MOBILE})){_MOBILE_DIGIT}){{6,12}}(?!\d)"
 )
 _BARE_MOBILE = re.compile(rf"8(?<![\d+]8)[1-9](?:{_GAP}?\d){{7,10}}(?!\d)")
 _LANDLINE = re.compile(
@@ -67,6 +74,7 @@ _PHONE_WORD = re.compile(
 )
 _LANDLINE_CUE = re.compile(r"\b(?:telp|tlp|telpon|telepon|tel|phone|fax|hubungi)\b[^\d\n]{0,12}$", re.IGNORECASE)
 _MOBILE_PREFIX = re.compile(r"8(?:1[1-9]|2[1-38]|3[1-38]|5[1-9]|7[7-9]|8[1-9]|9[4-9])")
+_PLAIN_MOBILE = re.compile(r"0\d{8}")
 _STARTS_LIKE_DATE = re.compile(r"\d\d[-. ]\d\d[-. ](?:19|20)\d\d|\d\d\.\d\d\D")
 _NUMBER_WORD = "(?:nol|kosong|satu|dua|tiga|empat|lima|enam|tujuh|delapan|lapan|sembilan)"
 _SPELLED = re.compile(rf"\b(?:nol|kosong)(?:[\s,.;-]{{1,3}}(?:{_NUMBER_WORD}|\d(?!\d))){{7,14}}\b", re.IGNORECASE)
@@ -90,6 +98,8 @@ _AMOUNT_BEFORE = re.compile(
     r"(?:\brp|\bidr|sebesar|senilai|sejumlah|seharga|tagihan|tanggal|tgl|tahun)\W*$", re.IGNORECASE
 )
 _AMOUNT_AFTER = re.compile(r"\s{0,2}(?:rupiah|ribu|rb|juta|jt|,-|liter|kg|meter|orang|kwh|m3)", re.IGNORECASE)
+_AMOUNT = re.compile(r"[1-9]\d{2,5}[05]00|[1-9]\d{0,2}(?:\.\d{3})+")
+_TIMES = re.compile(r"[0-2]?\d[.][0-5]\d(?: ?[-\u2013] ?[0-2]?\d[.][0-5]\d)?")
 _ANY_DATE = re.compile(r"(?<!\d)\d{1,2}([-./])\d{1,2}\1(?:19|20)\d\d(?!\d)")
 _COORDINATES = re.compile(r"-?\d{1,2}[.,]\d{3,9}\s?[,; ]\s?\d{2,3}[.,]\d{3,9}")
 _DATE = re.compile(r"\d{1,2}([-./ ])\d{1,2}\1(?:19|20)\d\d.{0,9}|(?:19|20)\d\d([-./])\d{1,2}\2\d{1,2}.{0,9}")
@@ -102,40 +112,12 @@ _PLATE_PREFIXES = frozenset(
 )
 _PLATE_PREFIX = re.compile(r"(?:(?<![^\W_])|(?<=plat)|(?<=nopol))([A-Za-z]{1,2})[ ._-]{0,2}$")
 _PLATE_REST = re.compile(r"[0-9](?<![0-9]{2})([0-9]{0,3})[ ._-]{0,2}([A-Za-z]{1,3})(?![^\W_])")
-PLATE_WORDS = (
-    "plat",
-    "nopol",
-    "pol",
-    "motor",
-    "mobil",
-    "kendara",
-    "truk",
-    "truck",
-    "bus",
-    "angkot",
-    "pickup",
-    "sepeda",
+_VEHICLES = (
+    *(
+        "plat nopol pol motor mobil kendara truk truck bus angkot pickup sepeda taksi sopir supir ambulan avanza ojol "
+        "ojek mikrolet parkir tronton sedan minibus elf jeep fortuner innova xenia vario nmax vespa"
+    ).split(),
     "bis ",
-    "taksi",
-    "sopir",
-    "supir",
-    "ambulan",
-    "avanza",
-    "ojol",
-    "ojek",
-    "mikrolet",
-    "parkir",
-    "tronton",
-    "sedan",
-    "minibus",
-    "elf",
-    "jeep",
-    "fortuner",
-    "innova",
-    "xenia",
-    "vario",
-    "nmax",
-    "vespa",
 )
 _ADDRESS_BEFORE = re.compile(
     r"\b(?:blok|blk|block|gang|gg|jl|jln|jalan|no|nomor|rt|rw|unit|lantai|lt|kav|kavling|cluster|kamar|ruang|kelas|pasal|"
@@ -168,19 +150,17 @@ _NAKED_ADDRESS = re.compile(r"\.[A-Za-z]{2,4}/")
 
 
 def mask_personal_data(text: str) -> str:
-    """Put a token of `KINDS` in place of numbers, addresses and announced names that identify a person."""
+    """Put a token of `KINDS` in place of numbers, addresses and announced names that identify a person.
+
+    What a token replaced may have kept something beside it from being seen, so a text that changed is looked at again.
+    """
     text = repair(text)
-    lower = text.lower()
-    if "://" in lower or "www." in lower or _NAKED_ADDRESS.search(text):
-        text = _URL.sub(_mask_url, text)
-    if "@" in text or "mail" in lower or "yahoo" in lower or "outlook" in lower:
-        text = _EMAIL.sub("[EMAIL]", text)
-    if _MANY_DIGITS.search(text):
-        text = _mask_numbers(text)
-    text = mask_plates(text)
-    if "nol" in lower or "kosong" in lower:
-        text = _SPELLED.sub("[TELEPON]", text)
-    return mask_announced_names(text)
+    for _ in range(_MOST_ROUNDS):
+        masked = _mask_once(text)
+        if masked == text:
+            break
+        text = masked
+    return text
 
 
 def mask_for_storage(text: str, confidentiality: Confidentiality) -> str:
@@ -189,11 +169,28 @@ def mask_for_storage(text: str, confidentiality: Confidentiality) -> str:
     return masked if confidentiality is Confidentiality.TERBUKA else mask_reporter(masked)
 
 
+def _mask_once(text: str) -> str:
+    lower = hide_tokens(text).lower()
+    if "www." in lower or ("/" in lower and ("://" in lower or _NAKED_ADDRESS.search(text))):
+        text = _URL.sub(_mask_url, text)
+    if "@" in text or "mail" in lower or " at " in lower or "(at" in lower or "[at" in lower:
+        text = _EMAIL.sub("[EMAIL]", text)
+    if digit := _DIGIT.search(text):
+        if many := _MANY_DIGITS.search(text, digit.start()):
+            start = max(0, many.start() - _FARTHEST_CUE)
+            text = text[:start] + _mask_numbers(text[start:])
+        text = mask_plates(text)
+    if "nol" in lower or "kosong" in lower:
+        text = _SPELLED.sub("[TELEPON]", text)
+    return mask_announced_names(text)
+
+
 def _mask_numbers(text: str) -> str:
-    text = _EIGHTEEN.sub(_mask_eighteen, text)
-    text = _TAX_OBJECT.sub("[NOMOR]", _NPWP.sub("[NPWP]", text))
-    text = _TAX_AFTER_CUE.sub(_if_cued(_TAX_NUMBER, "NPWP"), text)
-    text = _SIXTEEN.sub(_mask_sixteen, text)
+    if _ID_DIGITS.search(text):
+        text = _mask_structured(_EIGHTEEN, _mask_eighteen, text)
+        text = _TAX_OBJECT.sub("[NOMOR]", _NPWP.sub("[NPWP]", text))
+        text = _TAX_AFTER_CUE.sub(_if_cued(_TAX_NUMBER, "NPWP"), text)
+        text = _mask_structured(_SIXTEEN, _mask_sixteen, text)
     text = _CUED_NUMBER.sub(_mask_cued, text)
     text = _MOBILE.sub(_mask_mobile, text)
     text = _LANDLINE.sub(_mask_landline, text)
@@ -202,8 +199,27 @@ def _mask_numbers(text: str) -> str:
     return _UNBROKEN.sub(_mask_unbroken, text)
 
 
-def _before(found: re.Match[str]) -> str:
-    return found.string[max(0, found.start() - 40) : found.start()]
+def _mask_structured(pattern: re.Pattern[str], replace: Replace, text: str) -> str:
+    """Like `pattern.sub`, but digits refused together may still end in a number: "0812-3456-7890 / 3603-0112-..."."""
+    pieces, done = [], 0
+    found = pattern.search(text)
+    while found:
+        token = replace(found)
+        is_refused = token == found[0]
+        if not is_refused:
+            pieces += [text[done : found.start()], token]
+            done = found.end()
+        found = pattern.search(text, found.start() + 1 if is_refused else done)
+    return "".join([*pieces, text[done:]])
+
+
+def _before(found: re.Match[str], most: int = 40) -> str:
+    return _text_before(found.string, found.start(), most)
+
+
+def _text_before(text: str, place: int, most: int) -> str:
+    """What stands before a place and may tell what is there; a token tells nothing, whole or cut short."""
+    return hide_tokens(text[max(0, place - most - _LONGEST_TOKEN) : place])[-most:]
 
 
 def _digits(text: str) -> str:
@@ -224,7 +240,8 @@ def _mask_sixteen(found: re.Match[str]) -> str:
         return "[NIK]"
     if _FAMILY_CARD.search(before):
         return "[KK]"
-    return "[NOMOR]" if _CARD_GROUPS.fullmatch(found[0]) else found[0]
+    is_card = _CARD_GROUPS.fullmatch(found[0]) and not _GROUP_BEFORE.search(before)
+    return "[NOMOR]" if is_card else found[0]
 
 
 def _is_id_number(digits: str) -> bool:
@@ -249,21 +266,20 @@ def _mask_eighteen(found: re.Match[str]) -> str:
 
 def _mask_cued(found: re.Match[str]) -> str:
     """Mask a number that a word some thirty characters before it gives away as an account's or a customer's."""
-    number, before = found[0], found.string[max(0, found.start() - 60) : found.start()]
-    before = _PASSPORT_LETTERS.sub("", before)
+    number, before = found[0], _before(found, 60)
+    cued = _PASSPORT_LETTERS.sub("", before)
     kind = "REKENING"
-    cue = _ACCOUNT_CUE.search(before)
+    cue = _ACCOUNT_CUE.search(cued)
     if cue is None:
-        kind, cue = "NOMOR", _CUSTOMER_CUE.search(before)
-    if cue is None:
-        return number
-    rest = found.string[found.end() : found.end() + 12]
+        kind, cue = "NOMOR", _CUSTOMER_CUE.search(cued)
     is_other = (
-        _AMOUNT_BEFORE.search(cue["between"])
-        or _AMOUNT_AFTER.match(rest)
+        cue is None
+        or _AMOUNT_BEFORE.search(before, len(cued) - len(cue["between"]))
+        or _AMOUNT_AFTER.match(found.string, found.end())
+        or _AMOUNT.fullmatch(number)
         or _DATE.fullmatch(number)
+        or _TIMES.fullmatch(number)
         or _PHONE_WORD.search(cue["between"])
-        or re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", number)
     )
     return number if is_other else f"[{kind}]"
 
@@ -281,7 +297,8 @@ def _mask_phone(found: re.Match[str], prefix: re.Pattern[str]) -> str:
     """Mask the number, and give back a short last group that is something else: "0812 3456 7890 2 orang"."""
     number, tail = found[0], ""
     spelled = number.translate(_LETTERS_FOR_DIGITS)
-    if _STARTS_LIKE_DATE.match(spelled) or _AMOUNT_BEFORE.search(_before(found)):
+    is_amount = _AMOUNT_BEFORE.search(_before(found)) and not _PLAIN_MOBILE.match(spelled)
+    if _STARTS_LIKE_DATE.match(spelled) or is_amount:
         return found[0]
     subscriber = re.sub(r"\D", "", spelled).lstrip("0").removeprefix("62").lstrip("0")
     groups = re.split(r"(\D{1,3})", number)
@@ -317,7 +334,7 @@ def mask_plates(text: str) -> str:
         if prefix is None:
             continue
         start = found.start() - len(before) + prefix.start()
-        if _is_plate(prefix[1], found[0], found[2], text[max(0, start - 40) : start]):
+        if _is_plate(prefix[1], found[0], found[2], _text_before(text, start, 40)):
             pieces += [text[done:start], "[PLAT]"]
             done = found.end()
     return "".join([*pieces, text[done:]]) if pieces else text
@@ -333,7 +350,7 @@ def _is_plate(prefix: str, rest: str, ending: str, before: str) -> bool:
         return True
     if _ADDRESS_BEFORE.search(before):
         return False
-    return plain or (digits + len(ending) > 3 and any(word in before.lower() for word in PLATE_WORDS))
+    return plain or (digits + len(ending) > 3 and any(word in before.lower() for word in _VEHICLES))
 
 
 def _mask_url(found: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from data.lexicon import TABLES, read_lines, read_table
+from model.characters import hide_tokens
 from model.stemming import is_root, stem
 
 _MASK = "[NAMA]"
@@ -36,15 +37,16 @@ _WHOSE = (
     r"kandung|kecil|panggilan|terang|pengurus|ketua|nasabah|wajib\s+pajak|wp|rumah)"
 )
 _OWN = r"(?:saya|sy|aku|gue|kami|beliau|abdi|kulo|kula|ambo|tiang|sim|ku)"
+_ATAS_NAMA = re.compile(r"a[ \t]?[./](?<!\wa[./])(?<!-a[./])[ \t]?n\b[ \t]?[.:]?[ \t]*\n?")
 _LINE_BREAKS = r"(?:\n[^\w\n]{0,20}){0,3}"
-_NAMA = re.compile("nam")
-_AN = re.compile("an(?<!\\wan)[.: ]")
-_RARE = re.compile("kenalkan|jeneng|wasta|maaran")
 
 
 @dataclass(frozen=True, eq=False)
 class _Cue:
-    """A way to announce a name: searched only in texts that hold its `gate`; both in lower case.
+    """A way to announce a name, all in lower case.
+
+    It is searched only in texts that hold one of its `signs`, if it has any, and one of its `gates`: a plain `in` beats
+    any regular expression, and for a single sign it costs next to nothing.
 
     A `form` has a field's sign after it, so that what follows is its value; a `closing` is a letter's end, where a
     name stands on a line of its own; a `field` has no sign, so another field must follow the name; else it is a phrase
@@ -53,47 +55,57 @@ class _Cue:
     """
 
     kind: Literal["form", "field", "closing", "phrase", "bare", "capital"]
-    gate: re.Pattern[str]
+    signs: str
+    gates: tuple[str, ...]
     pattern: re.Pattern[str]
 
 
 _CUES = (
-    _Cue("form", _NAMA, re.compile(
+    _Cue("form", "", ("nam",), re.compile(
         rf"nam[ai](?<![^\W_]nam[ai])(?:[ \t]+{_WHOSE}){{0,4}}(?:[ \t]*[/&][ \t]*\w{{2,15}}){{0,2}}"
         r"(?:[ \t]*\([^()\n]{0,20}\))?(?:[ \t\]_*.]{0,40}(?:[:=;|\u2013]|-+>?)[ \t*_-]*\n?[-*]?|\][ \t]*)"
     )),
-    _Cue("phrase", _NAMA, re.compile(
+    _Cue("phrase", "", ("nam",), re.compile(
         r"nam[aio](?:(?:(?<=atas\snam[ai])|(?<=atas\s\snam[ai])|(?<=dengan\snama)|(?<=dgn\snama)"
         r"|(?<=bernama)|(?<=da\snama))(?:[ \t]+lengkap)?"
         rf"|(?<!\wnam[aio])(?:[ \t]*{_OWN}|(?:[ \t]+{_WHOSE}){{1,2}}[ \t]+{_OWN}|nya(?=[ \t]+(?:adalah|ialah|yaitu)))\b"
         r"(?:[ \t]+(?:adalah|ialah|yaitu|itu))?)[ \t]*[:=,]?[ \t]*\n?"
     )),
-    _Cue("capital", _NAMA, re.compile(r"namanya[ \t]+")),
-    _Cue("field", _NAMA, re.compile(r"nama(?<!\wnama)[ \t.,]{1,3}")),
-    _Cue("capital", _RARE, re.compile(r"ma?(?:e?wasta|aran)[ \t]+")),
-    _Cue("form", re.compile(r"nm(?<!\wnm)[ :]"), re.compile(r"nm(?<!\wnm)[ \t]*[:=][ \t]*")),
-    _Cue("phrase", re.compile(r"a\. ?n|a/n"), re.compile(
-        r"a[ \t]?[./](?<!\wa[./])(?<!-a[./])[ \t]?n\b[ \t]?[.:]?[ \t]*\n?"
-    )),
-    _Cue("phrase", _AN, re.compile(r"an(?<![\w-]an)[ \t]?[.:](?=[ \t])[ \t]*")),
-    _Cue("form", re.compile(r"pe(?:lapor|mohon|ngadu|ngirim|nerima)"), re.compile(
+    _Cue("capital", "", ("nam",), re.compile(r"namanya[ \t]+")),
+    _Cue("field", "", ("nam",), re.compile(r"nama(?<!\wnama)[ \t.,]{1,3}")),
+    _Cue("capital", "", ("wasta", "maaran"), re.compile(r"ma?(?:e?wasta|aran)[ \t]+")),
+    _Cue("form", ":=", ("nm",), re.compile(r"nm(?<!\wnm)[ \t]*[:=][ \t]*")),
+    _Cue("phrase", ".", ("a.n", "a. n"), _ATAS_NAMA),
+    _Cue("phrase", "/", ("a/n",), _ATAS_NAMA),
+    _Cue("phrase", ".", ("an.",), re.compile(r"an(?<![\w-]an)\.(?=[ \t])[ \t]*")),
+    _Cue("phrase", ":", ("an:", "an :"), re.compile(r"an(?<![\w-]an) ?:(?=[ \t])[ \t]*")),
+    _Cue("form", ":=", ("pelapor", "pemohon", "pengadu", "pengirim", "penerima"), re.compile(
         r"pe(?:lapor|mohon|ngadu|ngirim|nerima)(?:[ \t]*/?[ \t]*\w{2,12})?[ \t]*[:=][ \t]*\n?"
     )),
-    _Cue("form", re.compile(r"hormat [sk]|ttd|tertanda"), re.compile(
+    _Cue("form", "", ("hormat", "ttd", "tertanda"), re.compile(
         rf"(?:hormat(?<!\whormat)[ \t]+(?:saya|kami)|ttd|tertanda)\b[^\w\n]{{0,20}}{_LINE_BREAKS}(?:1[.)][ \t]*)?"
     )),
-    _Cue("closing", re.compile(r"\n"), re.compile(r"\n\s*[(]?(?=\w)")),
-    _Cue("phrase", _RARE, re.compile(r"kenalkan,?[ \t]+(?:nama[ \t]+)?(?:saya|sy|aku|kami)[ \t]*[:=,]?[ \t]*")),
-    _Cue("phrase", _RARE, re.compile(r"jeneng(?:e|ku|[ \t]+kul[ao])?\b[ \t]*[:=,]?[ \t]*")),
-    _Cue("bare", _AN, re.compile(r" an [ \t]*(?=\w+)")),
+    *(
+        _Cue("closing", "\n", (word,), re.compile(rf"{word}[ \t\r\n.,!:]{{0,25}}\n[ \t\r]{{0,25}}[(]?(?=\w)"))
+        for word in ("kasih", "nuhun", "nuwun", "suksma", "salam", "salamualaikum", "wb", "hormat", "hormat kami")
+    ),
+    _Cue("phrase", "", ("kenalkan",), re.compile(
+        r"kenalkan,?[ \t]+(?:nama[ \t]+)?(?:saya|sy|aku|kami)[ \t]*[:=,]?[ \t]*"
+    )),
+    _Cue("phrase", "", ("jeneng",), re.compile(r"jeneng(?:e|ku|[ \t]+kul[ao])?\b[ \t]*[:=,]?[ \t]*")),
+    _Cue("bare", "", (" an ",), re.compile(r" an [ \t]*(?=\w+)")),
 )  # fmt: skip
-_GATES = {cue.gate: [other for other in _CUES if other.gate is cue.gate] for cue in _CUES}
-_CLOSINGS = ("kasih", "makasih", "nuhun", "nuwun", "suksma", "salam", "salamualaikum", "wb", "hormat", "hormat kami")
+_GATES: dict[str, dict[str, list[_Cue]]] = {}
+for _cue in _CUES:
+    for _sign in _cue.signs or ("",):
+        for _gate in _cue.gates:
+            _GATES.setdefault(_sign, {}).setdefault(_gate, []).append(_cue)
 _REPORTER = re.compile(
     r"(?<!\w)(?:saya|sy|bpk|bapak|pak|ibu|bu|sdr|sdri|saudara|saudari|mas|mbak|kang|teh|uda|uni|bli|mbok)\b[.,]?",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[ \t]*([^\W\d_](?:[^\W\d_]|['\u2019`-](?=[^\W\d_]))*)(\.?)")
+_WORD = re.compile(r"[ \t]*([^\W\d_](?:[^\W\d_]|['\u2019`-](?=[^\W\d_])){0,60})(\.?)")
+_SIGNS_BEFORE = re.compile(r"[ \t\"'\u201c\u2018(*_]*")
 # A comma joins names only if more of them follow: "Budi, Ujang dan Iroh".
 _COMMA = re.compile(r"[ \t]*,[ \t]+(?=[A-Z][\w.' -]{2,40}(?:,| dan )[ \t]*[A-Z])")
 _NEXT_FIELD = re.compile(
@@ -119,20 +131,22 @@ _LONGEST_SHORTENED = 4
 def mask_announced_names(text: str) -> str:
     """Put `[NAMA]` in place of each name of a person that a form field or phrase announces."""
     lower = _lowered(text)
-    if not _may_announce(lower):
-        return text
-    announced = [
-        (found.end(), found.start(), cue.kind)
-        for gate, cues in _GATES.items()
-        if gate.search(lower)
+    opened = [
+        cue
+        for sign, gates in _GATES.items()
+        if sign in lower
+        for gate, cues in gates.items()
+        if gate in lower
         for cue in cues
-        for found in cue.pattern.finditer(lower)
-        if (
-            cue.kind != "closing"
-            or lower[max(0, found.start() - 30) : found.start()].rstrip(" \t.,!:").endswith(_CLOSINGS)
-        )
-        and (cue.kind != "bare" or _is_short_for_atas_nama(text, found))
     ]
+    if not opened:
+        return text
+    announced = {
+        (found.end(), found.start(), cue.kind)
+        for cue in opened
+        for found in cue.pattern.finditer(lower)
+        if _may_begin_name(text, found.end()) and (cue.kind != "bare" or _is_short_for_atas_nama(text, found))
+    }
     if not announced:
         return text
     telling = _capitals_tell(text)
@@ -150,6 +164,20 @@ def mask_reporter(text: str) -> str:
     return _mask_spans(text, [span for found in _REPORTER.finditer(text) if (span := look.find(text, found.end()))])
 
 
+def _may_begin_name(text: str, place: int) -> bool:
+    """A quick look at the word after an announcement, since most are "nama jalan" or have a token there."""
+    first = _WORD.match(text, _past_signs(text, place))
+    if first is None:
+        return False
+    word = first[1].lower()
+    return word not in read_lines("not_names") or word in _TITLES or _RELATION.match(text, place) is not None
+
+
+def _past_signs(text: str, place: int) -> int:
+    signs = _SIGNS_BEFORE.match(text, place)
+    return signs.end() if signs else place
+
+
 def _is_short_for_atas_nama(text: str, found: re.Match[str]) -> bool:
     """Whether a bare "an" is "atas nama": "an Budi", "AN BUDI", but not "Masjid An Nur"."""
     if _TITLE.match(text, found.end()):
@@ -158,26 +186,9 @@ def _is_short_for_atas_nama(text: str, found: re.Match[str]) -> bool:
     return following[:1].isupper() and text[found.start() + 1].isupper() == following.isupper()
 
 
-def _may_announce(lower: str) -> bool:
-    """A quick look, so that most texts need no search: a plain `in` beats any regular expression here."""
-    return (
-        "nam" in lower
-        or "a.n" in lower
-        or "a. n" in lower
-        or ("/" in lower and "a/n" in lower)
-        or "an:" in lower
-        or _AN.search(lower) is not None
-        or "\n" in lower
-        or ("pe" in lower and (":" in lower or "=" in lower))
-        or "hormat" in lower
-        or "ttd" in lower
-        or "kenalkan" in lower
-        or _RARE.search(lower) is not None
-    )
-
-
 def _lowered(text: str) -> str:
-    """The text in lower case with every letter in its place; a few letters of other scripts grow when lowered."""
+    """The text in lower case, every letter in its place (a few grow when lowered), without the words of tokens."""
+    text = hide_tokens(text)
     lower = text.lower()
     return lower if len(lower) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 
@@ -197,11 +208,11 @@ def _names_after(text: str, begin: int, place: int, kind: str, *, telling: bool)
     weak = kind == "capital" or (kind == "field" and telling)
     look = _Look(telling=telling, is_form=kind in ("form", "closing"), capitals_only=weak)
     if kind in ("phrase", "bare"):
-        if _THING_BEFORE.search(text[max(0, begin - 60) : begin]):
-            look = replace(look, is_thing=True)
         relation = _RELATION.match(text, place)
         if relation and not (telling and text[place].isupper()):
             place, look = relation.end(), replace(look, capitals_only=telling)
+        if look.find(text, place) and _THING_BEFORE.search(text[max(0, begin - 60) : begin]):
+            look = replace(look, is_thing=True)
     spans: list[tuple[int, int]] = []
     while span := look.find(text, place):
         spans.append(span)
@@ -219,7 +230,7 @@ def _names_after(text: str, begin: int, place: int, kind: str, *, telling: bool)
 def _capitals_tell(text: str) -> bool:
     """Whether the text uses capitals for names: some words have one, and most don't."""
     words = text.split()
-    capitals = sum(word[0].isupper() for word in words)
+    capitals = sum(map(str.isupper, [word[0] for word in words]))
     return 0 < capitals <= 0.6 * len(words) or len(words) <= 6
 
 
@@ -234,8 +245,7 @@ class _Look:
 
     def find(self, text: str, place: int) -> tuple[int, int] | None:
         """Where a name that must begin at `place` begins and ends."""
-        while place < len(text) and text[place] in " \t\"'\u201c\u2018(*_":
-            place += 1
+        place = _past_signs(text, place)
         begin = end = None
         capital = False
         for _ in range(2 * _MOST_WORDS):

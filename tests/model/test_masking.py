@@ -30,9 +30,9 @@ TITLES = frozenset("bapak bpk ibu pak drs haji alm almarhum saudara mbah gus bin
 REAL_TEXTS = ("bandung_lapor.csv", "nasional_lapor_2017.csv", "surabaya_wargaku.csv")
 REAL_TOKENS = ("NIK", "TELEPON", "NAMA", "NOMOR", "EMAIL")
 TOKENS = tuple(f"[{kind}]" for kind in KINDS)
-MEGABYTE = 1_000_000
+LONG = 100_000
 # Of processor time. What is linear needs less than one.
-STUCK_AFTER_SECONDS = 10
+STUCK_AFTER_SECONDS = 5
 
 FRAGMENTS = (
     "jalan-jalan",
@@ -89,6 +89,7 @@ FEW_DIGITS = st.text(LETTERS, max_size=200) | st.lists(
 class MaskingCase:
     """A text, the stretches of it that must be hidden with their kinds, and those that must survive."""
 
+    table: str
     name: str
     text: str
     masked: Sequence[tuple[str, str]]
@@ -100,11 +101,16 @@ def read_cases() -> list[MaskingCase]:
     for table in TABLES:
         lines = Path(__file__).with_name(table).read_text(encoding="utf-8").splitlines()
         for row in map(json.loads, lines):
-            cases.append(MaskingCase(row["set"], row["text"], [tuple(pair) for pair in row["masked"]], row["survives"]))
+            masked = [tuple(pair) for pair in row["masked"]]
+            cases.append(MaskingCase(table, row["set"], row["text"], masked, row["survives"]))
     return cases
 
 
 CASES = read_cases()
+
+
+def cases_of(table: str) -> list[MaskingCase]:
+    return [case for case in CASES if case.table == table]
 
 
 def count_word(word: str, text: str) -> int:
@@ -151,29 +157,33 @@ def test_the_tables_speak_of_their_own_texts() -> None:
         assert all(repair(stretch) in repair(case.text) for stretch in case.survives)
 
 
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize(("names", "least"), [(False, 0.99), (True, 0.9)], ids=["numbers", "names"])
-def test_what_the_tables_want_hidden_is_hidden(names: bool, least: float) -> None:
+def test_what_a_table_wants_hidden_is_hidden(table: str, names: bool, least: float) -> None:
     hidden: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
-    for case in CASES:
+    for case in cases_of(table):
         output = mask_personal_data(case.text)
         for stretch, kind in case.masked:
             if (kind == "NAMA") is names:
                 wanted.update([f"set {case.name}", kind])
                 hidden.update([f"set {case.name}", kind] if is_hidden(case, stretch, kind, output) else [])
     recall = sum(hidden[kind] for kind in KINDS) / sum(wanted[kind] for kind in KINDS)
+    print(f"{table}: recall {recall:.4f}: {told(hidden, wanted)}")
     assert recall >= least, f"recall {recall:.4f}: {told(hidden, wanted)}"
 
 
-def test_what_the_tables_want_kept_is_kept() -> None:
+@pytest.mark.parametrize("table", TABLES)
+def test_what_a_table_wants_kept_is_kept(table: str) -> None:
     kept: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
-    for case in CASES:
+    for case in cases_of(table):
         output = mask_personal_data(case.text)
         for stretch in case.survives:
             wanted[case.name] += 1
             kept[case.name] += repair(stretch) in output
     precision = kept.total() / wanted.total()
+    print(f"{table}: precision {precision:.4f}: {told(kept, wanted)}")
     assert precision >= 0.99, f"precision {precision:.4f}: {told(kept, wanted)}"
 
 
@@ -618,7 +628,7 @@ def test_what_is_stored_follows_the_confidentiality(confidentiality: Confidentia
 
 
 @given(TEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_an_anonymous_and_a_secret_text_keep_no_more_than_an_open_one(text: str) -> None:
     opened, anonymous, secret = (mask_for_storage(text, confidentiality) for confidentiality in Confidentiality)
     assert anonymous == secret
@@ -642,7 +652,7 @@ def is_masked_from(masked: str, text: str) -> bool:
 
 
 @given(TEXTS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_masking_puts_tokens_in_and_changes_nothing_else_but_characters(text: str) -> None:
     assert is_masked_from(mask_personal_data(text), repair(text))
 
@@ -652,14 +662,14 @@ def test_masking_puts_tokens_in_and_changes_nothing_else_but_characters(text: st
 @example("hubungi 501234 501234")
 @example("motor B 1234 XYZ b 1 aku")
 @example("nol delapan satu dua tiga empat lima enam 5501234")
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     masked = mask_personal_data(text)
     assert mask_personal_data(masked) == masked
 
 
 @given(st.lists(st.sampled_from(TOKENS) | st.sampled_from(FRAGMENTS) | st.text(max_size=4), max_size=12).map(" ".join))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_tokens_in_a_text_survive(text: str) -> None:
     masked = mask_personal_data(text)
     assert all(masked.count(token) >= text.count(token) for token in TOKENS)
@@ -676,7 +686,7 @@ def test_a_text_without_numbers_addresses_and_announcements_is_only_put_right(te
 
 
 @given(st.text(st.characters(min_codepoint=128) | st.sampled_from(" \t\n.,:;/-()[]'!")))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_text_in_another_script_is_only_put_right(text: str) -> None:
     right = repair(text)
     assume(not any(letter == "@" or (letter.isascii() and letter.isalnum()) for letter in right))
@@ -703,12 +713,10 @@ def no_hang() -> Iterator[None]:
 
 def assert_hides_nothing(text: str) -> None:
     """Assert that a number before a long text and one behind it are masked."""
-    before, behind = (
-        mask_for_storage(whole, Confidentiality.RAHASIA)
-        for whole in (f"hubungi 081234567890 ya {text}", f"{text}\nhubungi 081234567890 ya")
-    )
-    assert before.startswith("hubungi [TELEPON] ya")
-    assert behind.endswith("\nhubungi [TELEPON] ya")
+    number = "hubungi 081234567890 ya"
+    masked = mask_for_storage(f"{number} {text}\n{number}", Confidentiality.RAHASIA)
+    assert masked.startswith("hubungi [TELEPON] ya")
+    assert masked.endswith("\nhubungi [TELEPON] ya")
 
 
 @pytest.mark.parametrize(
@@ -756,8 +764,8 @@ def assert_hides_nothing(text: str) -> None:
     ids=ascii,
 )
 @pytest.mark.usefixtures("no_hang")
-def test_a_megabyte_of_one_piece_hides_nothing_around_it(piece: str) -> None:
-    text = piece * (MEGABYTE // len(piece))
+def test_a_long_text_of_one_piece_hides_nothing_around_it(piece: str) -> None:
+    text = piece * (LONG // len(piece))
     assert_hides_nothing(text)
 
 
@@ -791,14 +799,14 @@ def test_a_megabyte_of_one_piece_hides_nothing_around_it(piece: str) -> None:
 )
 @pytest.mark.usefixtures("no_hang")
 def test_fifty_thousand_characters_of_one_piece_hide_nothing_around_them(piece: str) -> None:
-    text = piece * (MEGABYTE // 20 // len(piece))
+    text = piece * (LONG // 2 // len(piece))
     assert_hides_nothing(text)
 
 
 @pytest.mark.parametrize("brackets", ["[]", "()", "{}", "<>"])
 @pytest.mark.usefixtures("no_hang")
 def test_brackets_nested_to_any_depth_hide_nothing_in_them(brackets: str) -> None:
-    depth = MEGABYTE // 2
+    depth = LONG // 2
     left, right = brackets[0] * depth, brackets[1] * depth
     assert mask_personal_data(f"{left} 081234567890 {right}") == f"{left} [TELEPON] {right}"
 

@@ -60,7 +60,8 @@ _MOBILE = re.compile(
 )
 _BARE_MOBILE = re.compile(rf"8(?<![\d+]8)[1-9](?:{_GAP}?\d){{7,10}}(?!\d)")
 _LANDLINE = re.compile(
-    rf"[(+06](?<!\d[(+06])(?<!\d[.,][(+06])(?:(?<=[06])(?:(?<=6)2{_GAP}{{0,2}}|)|(?<=\+)62{_GAP}{{0,2}}|(?<=\()0)(?:2[1-9]|3\d{{1,2}}|[2-79]\d{{2}})"
+    rf"[(+06](?<!\d[(+06])(?<!\d[.,][(+06])(?<![A-Za-z.]/[(+06])"
+    rf"(?:(?<=[06])(?:(?<=6)2{_GAP}{{0,2}}|)|(?<=\+)62{_GAP}{{0,2}}|(?<=\()0)(?:2[1-9]|3\d{{1,2}}|[2-79]\d{{2}})"
     rf"(?:\)?[ \t./()-]{{1,3}}(?=\d{{3,8}}(?!\d)|\d{{3,4}}{_GAP}\d{{2,4}}(?!\d))\d(?:{_GAP}?\d){{5,7}}|\d{{6,8}})(?!\d)"
 )
 _LOCAL_NUMBER = re.compile(r"\d(?<!\d\d)\d{2,3}[ .-]?\d{3,4}(?!\d)")
@@ -111,7 +112,7 @@ _PLATE_PREFIXES = frozenset(
     ).split()
 )
 _PLATE_PREFIX = re.compile(r"(?:(?<![^\W_])|(?<=plat)|(?<=nopol))([A-Za-z]{1,2})[ ._-]{0,2}$")
-_PLATE_REST = re.compile(r"[0-9](?<![0-9]{2})([0-9]{0,3})[ ._-]{0,2}([A-Za-z]{1,3})(?![^\W_])")
+_PLATE_REST = re.compile(r"[0-9](?<=[A-Za-z ._-][0-9])([0-9]{0,3})[ ._-]{0,2}([A-Za-z]{1,3})(?![^\W_])")
 _VEHICLES = (
     *(
         "plat nopol pol motor mobil kendara truk truck bus angkot pickup sepeda taksi sopir supir ambulan avanza ojol "

@@ -211,16 +211,18 @@ def _names_after(text: str, begin: int, place: int, kind: str, *, telling: bool)
         relation = _RELATION.match(text, place)
         if relation and not (telling and text[place].isupper()):
             place, look = relation.end(), replace(look, capitals_only=telling)
-        if look.find(text, place) and _THING_BEFORE.search(text[max(0, begin - 60) : begin]):
-            look = replace(look, is_thing=True)
+    span = look.find(text, place)
+    if span and kind in ("phrase", "bare") and _THING_BEFORE.search(text[max(0, begin - 60) : begin]):
+        look = replace(look, is_thing=True)
+        span = look.find(text, place)
     spans: list[tuple[int, int]] = []
-    while span := look.find(text, place):
+    while span:
         spans.append(span)
         joint = _AND.match(text, span[1]) or (_COMMA.match(text, span[1]) if telling else None)
         if joint is None:
             break
-        place = joint.end()
         look = replace(look, capitals_only=telling and text[span[0]].isupper())
+        span = look.find(text, joint.end())
     needed = {"closing": _END_OF_LINE, "field": _NEXT_FIELD}.get(kind)
     if needed and spans and not needed.match(text, spans[-1][1]):
         return []
@@ -234,7 +236,7 @@ def _capitals_tell(text: str) -> bool:
     return 0 < capitals <= 0.6 * len(words) or len(words) <= 6
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Look:
     """How to look for a name: what the text's capitals tell, and how clearly a name was announced."""
 

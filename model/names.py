@@ -37,7 +37,7 @@ _WHOSE = (
     r"kandung|kecil|panggilan|terang|pengurus|ketua|nasabah|wajib\s+pajak|wp|rumah)"
 )
 _OWN = r"(?:saya|sy|aku|gue|kami|beliau|abdi|kulo|kula|ambo|tiang|sim|ku)"
-_ATAS_NAMA = re.compile(r"a[ \t]?[./](?<!\wa[./])(?<!-a[./])[ \t]?n\b[ \t]?[.:]?[ \t]*\n?")
+_ATAS_NAMA = re.compile(r"a[ \t]?[./](?<!\wa[./])(?<!-a[./])(?<!\b\w\.a[./])[ \t]?n\b[ \t]?[.:]?[ \t]*\n?")
 _LINE_BREAKS = r"(?:\n[^\w\n]{0,20}){0,3}"
 
 

@@ -1,7 +1,7 @@
 """What each text step is worth: sector and urgency accuracy with it and without: python -m benchmarks.ablation
 
 Each optional step is taken out of the whole chain, and added to the required steps alone. Three figures: sector and
-urgency by five folds in turn on real rows, near-copies in one fold; and sector for a cold start, trained on the sample
+urgency by three folds in turn on real rows, near-copies in one fold; and sector for a cold start, trained on the sample
 corpus alone and tried on the real rows, which is what a region without labelled rows gets. A difference comes with its
 95 % interval (bootstrap over groups of near-copies, the same rows under both chains), so it counts only if the interval
 leaves out zero. The test rows of the random and the time split of `benchmarks.accuracy` aren't touched: steps are
@@ -85,7 +85,7 @@ class _Trial:
     def __init__(self, rows: Sequence[LabelledRow], groups: NDArray[np.int64], samples: Sequence[LabelledRow]) -> None:
         self.rows, self.groups, self.samples = rows, groups, samples
         self.urgent = np.array([i for i, row in enumerate(rows) if row.urgency is not None], dtype=np.int64)
-        self.recipe = replace(RECIPES["default"], name="ablation")
+        self.recipe = replace(RECIPES["default"], name="ablation", folds=3)
 
     def rights(self, steps: Sequence[str] | dict[str, object]) -> Rights:
         chain = TextChain(steps)

@@ -4,7 +4,8 @@ Every contender reads the same texts in its own fresh process, on one core: a fi
 first time, and later passes over the same texts. The chain's row is all of its work - masking, normalising, expanding,
 stemming - where the peers only stem. Texts are the Surabaya complaints where they are at hand (`../shared/datasets`
 beside the checkout), else the samples. nlp-id is measured if `--peers` names a folder it was installed to:
-pip install --target FOLDER --no-deps nlp-id. Loading (roots, tables, dictionaries) is told apart from the passes.
+pip install --target FOLDER --no-deps nlp-id. Loading (roots, tables, dictionaries) is told apart from the passes. Last
+come hostile texts of growing size.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from benchmarks.accuracy import SAMPLES, SHARED
 from data.complaint import Complaint
 from data.rows import read_rows
+from model.text import ALL_STEPS, TextChain
 
 LATER_PASSES = 3
 PLAIN_SHARE = 10
@@ -31,6 +33,21 @@ SOURCE = SHARED / "surabaya_wargaku.csv" if SHARED.is_dir() else SAMPLES
 GOLD = SHARED.parent / "reference" / "stemming"
 
 Work = Callable[[str], object]
+
+# Hostile pieces, read at growing sizes: time must grow no faster than the text.
+HOSTILE = {
+    "one letter": "a",
+    "nested brackets": "[(",
+    "`-ku-mu-nya`": "-ku-mu-nya",
+    "marks from right to left": "\u202ejalan\u200f ",
+    "lone surrogates": "a\ud800",
+    "zero-width joiners": "a\u200d",
+    "one letter under accents": "\u0301",
+    "announced names, joined": "a.n. Budi dan ",
+    "numbers joined": "0812-3456 ",
+    "line breaks": "\n",
+}
+HOSTILE_SIZES = (100_000, 1_000_000, 10_000_000)
 
 
 def main() -> int:
@@ -49,6 +66,7 @@ def main() -> int:
     results = {name: run_apart(name, given.peers) for name in CONTENDERS}
     print_speed(results)
     print_stems(given.peers)
+    print_hostile()
     return 0
 
 
@@ -57,15 +75,12 @@ def read_texts() -> list[str]:
 
 
 def whole_chain(_: Path | None) -> Work:
-    from model.text import ALL_STEPS, TextChain
-
     chain = TextChain(ALL_STEPS)
     chain.prepare(Complaint("menyiapkan tabel dan akar kata"))
     return lambda text: chain.prepare(Complaint(text))
 
 
 def default_chain(_: Path | None) -> Work:
-    from model.text import TextChain
     from training.recipe import RECIPES
 
     chain = TextChain(RECIPES["default"].text_steps)
@@ -195,6 +210,21 @@ def print_stems(peers: Path | None) -> None:
             cells.append(f"{right / sum(int(row['count']) for row in own):.4f}")
         cells.append(f"{sum(stemmer(form) == expected for form, expected in pairs) / len(pairs):.4f}")
         print(f"| {name} | {' | '.join(cells)} |")
+
+
+def print_hostile() -> None:
+    """Seconds that the whole chain takes for hostile texts of growing size."""
+    chain = TextChain(ALL_STEPS)
+    print(f"\n| hostile text | {' | '.join(f'{size / 1e6:g} MB, s' for size in HOSTILE_SIZES)} |")
+    print("|---|" + "---|" * len(HOSTILE_SIZES))
+    for name, piece in HOSTILE.items():
+        cells = []
+        for size in HOSTILE_SIZES:
+            text = piece * (size // len(piece))
+            started = time.perf_counter()
+            chain.prepare(Complaint(text))
+            cells.append(f"{time.perf_counter() - started:.2f}")
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

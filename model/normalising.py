@@ -40,7 +40,7 @@ _LONG_NUMBER = 6
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 _ROMAN = re.compile(r"[ivx]+")
 _TWIN = re.compile(r"([^\W\d_]{3,})2(nya|an|kan|ku|mu|lah|i)?")
-_AMOUNT = re.compile(r"(\d+)([a-z]{1,4})")
+_AMOUNT = re.compile(r"(\d+)([a-z]{1,5})")
 _LEET = str.maketrans("0134579", "oieasta")
 _LEET_WORD = re.compile(r"[a-z]+\d[a-z\d]*[a-z]")
 
@@ -52,7 +52,7 @@ def fold(text: str) -> str:
 
 def cut_boilerplate(text: str) -> str:
     """Part what the intake form glued on, and leave out its labels and the routing line, which isn't the citizen's."""
-    if any([label in text for label in _LABELS]):
+    if any(label in text for label in _LABELS):
         text = _GLUED_LABELS.sub(r" \g<0>", text)
     lower = text.lower()
     if "kewenangan" in lower:

@@ -157,7 +157,8 @@ class TextChain:
         self._of_text = [step.of_text for step in surface if step.of_text]
         self._of_words = _compiled([step for step in surface if step.of_words or step.of_word])
         self._first_of_words = self._of_words[0][0] if self._of_words else list
-        self._stem_of = _WordMemory([step.of_word for step in STEM_STEPS if step.name in wanted], self.stems)
+        stemming = [step.of_word for step in STEM_STEPS if step.name in wanted]
+        self._stem_of = _WordMemory(stemming, self.stems if stemming else {})
 
     def prepare(self, complaint: Complaint) -> PreparedText:
         """Run the steps over title and text."""

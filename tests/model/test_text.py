@@ -173,8 +173,7 @@ def test_a_step_without_a_function_changes_nothing() -> None:
 
 
 def by_calling(names: Sequence[str], complaint: Complaint) -> PreparedText:
-    """What the steps make of a complaint, each called as a function of text, round after round until nothing changes."""
-    text, before = full_text(complaint), None
+    """What the steps make of a complaint, each called as a function of text, round after round."""
     text = full_text(complaint)
     for _ in range(6):
         for name in names:
@@ -634,7 +633,6 @@ REPEATED = {
     "a letter that becomes two": ("İ", 50_000),
     "a letter that becomes four words": ("ﷺ", 20_000),
     "a short form with a long meaning": ("oss ", 20_000),
-        # take 2.5 s, 12,000 of "AN A & " 15 s. Words joined by signs and runs of empty lines are searched from each start.
     "announcements joined": ("a.n. Budi dan ", 250),
     "short announcements joined": ("AN A & ", 200),
     "announcements in a list": ("bernama , A", 300),

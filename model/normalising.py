@@ -52,7 +52,7 @@ def fold(text: str) -> str:
 
 def cut_boilerplate(text: str) -> str:
     """Part what the intake form glued on, and leave out its labels and the routing line, which isn't the citizen's."""
-    if any(label in text for label in _LABELS):
+    if not text.islower() and any(label in text for label in _LABELS):
         text = _GLUED_LABELS.sub(r" \g<0>", text)
     lower = text.lower()
     if "kewenangan" in lower:

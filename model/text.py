@@ -162,24 +162,31 @@ class TextChain:
 
     def prepare(self, complaint: Complaint) -> PreparedText:
         """Run the steps over title and text."""
-        words = self._surface(full_text(complaint))
-        stems = map(self._stem_of.__getitem__, words)
-        return PreparedText(" ".join(words), " ".join(stems), complaint.region)
+        words = self._surface(self._after_steps_of_text(full_text(complaint)))
+        stems = " ".join(map(self._stem_of.__getitem__, words.split()))
+        return PreparedText(words, stems, complaint.region)
 
-    def _surface(self, text: str) -> list[str]:
-        words = split_words(self._after_steps_of_text(text))
+    def _surface(self, text: str) -> str:
+        """The words of a text on which the steps on text have run."""
+        for _ in range(_MOST_ROUNDS):
+            joined = " ".join(self._settled(split_words(text)))
+            text = self._after_steps_of_text(joined)
+            if text == joined:
+                break
+        return joined
+
+    def _settled(self, words: list[str]) -> list[str]:
+        """The words when no more step on words changes them.
+
+        Word steps leave their own words alone (see `_WordMemory`); only a step that asks neighbours may have more to do.
+        """
         for _ in range(_MOST_ROUNDS):
             settled = True
-            for of_words, is_of_neighbours in self._of_words:
+            for of_words, asks_neighbours in self._of_words:
                 found = of_words(words)
-                # Word steps leave their own words alone (see `_WordMemory`), those of neighbours may have more to do.
-                settled = settled and not (is_of_neighbours and found != words)
+                settled = settled and not (asks_neighbours and found != words)
                 words = found
-            joined = " ".join(words)
-            again = self._after_steps_of_text(joined)
-            if again != joined:
-                words = split_words(again)
-            elif settled and self._first_of_words(words) == words:
+            if settled and self._first_of_words(words) == words:
                 break
         return words
 

@@ -1,11 +1,11 @@
 """How fast the text chain and its stemmer are, beside their peers, and how good the stems: python -m benchmarks.text
 
-Every contender reads the same texts in its own fresh process, on one core: a first pass, which meets every word for the
-first time, and later passes over the same texts. The chain's row is all of its work - masking, normalising, expanding,
-stemming - where the peers only stem. Texts are the Surabaya complaints where they are at hand (`../shared/datasets`
-beside the checkout), else the samples. nlp-id is measured if `--peers` names a folder it was installed to:
-pip install --target FOLDER --no-deps nlp-id. Loading (roots, tables, dictionaries) is told apart from the passes. Last
-come hostile texts of growing size.
+Every contender reads the same texts in fresh processes of its own, on one core: a first pass, which meets every word
+for the first time, and later passes over the same texts; the best of three processes counts. The chain's row is all of
+its work - masking, normalising, expanding, stemming - where the peers only stem. Texts are the Surabaya complaints
+where they are at hand (`../shared/datasets` beside the checkout), else the samples. nlp-id is measured if `--peers`
+names a folder it was installed to: pip install --target FOLDER --no-deps nlp-id. Loading (roots, tables, dictionaries)
+is told apart from the passes. Last come hostile texts of growing size.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from data.rows import read_rows
 from model.text import ALL_STEPS, TextChain
 
 LATER_PASSES = 3
+PROCESSES = 3
 PLAIN_SHARE = 10
 SOURCE = SHARED / "surabaya_wargaku.csv" if SHARED.is_dir() else SAMPLES
 GOLD = SHARED.parent / "reference" / "stemming"
@@ -63,7 +64,7 @@ def main() -> int:
         f"{len(read_texts())} texts of {SOURCE.name}; "
         f"load before the run: {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores\n"
     )
-    results = {name: run_apart(name, given.peers) for name in CONTENDERS}
+    results = {name: best_of_processes(name, given.peers) for name in CONTENDERS}
     print_speed(results)
     print_stems(given.peers)
     print_hostile()
@@ -156,6 +157,19 @@ def measure(name: str, texts: Sequence[str], peers: Path | None) -> dict[str, fl
             work(text)
         passes.append(len(own) / (time.perf_counter() - started))
     return {"first": passes[0], "later": max(passes[1:], default=passes[0]), "ready": ready}
+
+
+def best_of_processes(name: str, peers: Path | None) -> dict[str, float] | None:
+    """The best figures of several processes: how fast a process runs here varies by a third from one to the next."""
+    results = [run_apart(name, peers) for _ in range(PROCESSES)]
+    whole = [result for result in results if result is not None]
+    if not whole:
+        return None
+    return {
+        "first": max(result["first"] for result in whole),
+        "later": max(result["later"] for result in whole),
+        "ready": min(result["ready"] for result in whole),
+    }
 
 
 def run_apart(name: str, peers: Path | None) -> dict[str, float] | None:

@@ -178,7 +178,7 @@ class TextChain:
     def _settled(self, words: list[str]) -> list[str]:
         """The words when no more step on words changes them.
 
-        Word steps leave their own words alone (see `_WordMemory`); only a step that asks neighbours may have more to do.
+        Word steps leave their own words alone (see `_WordMemory`); only one that asks neighbours may have more to do.
         """
         for _ in range(_MOST_ROUNDS):
             settled = True

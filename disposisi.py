@@ -48,7 +48,7 @@ def train(
     region: RegionCode,
     into: Annotated[Path, typer.Option(help="The folder to write the bundle to.")],
     annotations: Annotations = None,
-    recipe: Annotated[str, typer.Option(help="The recipe: default or plain.")] = "default",
+    recipe: Annotated[str, typer.Option(help="The recipe: default, whole-text or plain.")] = "default",
     replace: Annotated[bool, typer.Option("--replace", help="Put the new bundle in the place of an old one.")] = False,
     skip_bad_rows: SkipBad = False,
 ) -> None:

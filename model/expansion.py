@@ -11,6 +11,8 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
+from operator import eq
 
 from data.lexicon import FOLDER, LANGUAGES, read_lines, read_table
 from model.stemming import is_root, stem
@@ -55,7 +57,10 @@ def translations() -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Reading:
-    """One meaning of an ambiguous form, where the stems beside it allow it; an empty set allows anything."""
+    """One meaning of an ambiguous form, where the stems beside it allow it; an empty set allows anything.
+
+    The form itself as its meaning keeps the form there, before the readings that follow: "bank nagari".
+    """
 
     meaning: str
     previous: frozenset[str]
@@ -83,11 +88,18 @@ def _ambiguous_forms() -> frozenset[str]:
 
 
 def tell_apart(words: list[str]) -> list[str]:
-    """Ambiguous forms in full where their neighbours tell which is meant: "km 12", "5 km", "SD 1", "jam 8 sd 10"."""
+    """Ambiguous forms in full where their neighbours tell which is meant: "km 12", "5 km", "SD 1", "jam 8 sd 10".
+
+    A word that a meaning, of any table, says again is left out: "kartu kk" -> "kartu keluarga", "bank bri".
+    """
     known = _ambiguous_forms()
     # Most texts hold none, and are asked no more than that.
-    if known.isdisjoint(words):
-        return words
+    told = words if known.isdisjoint(words) else _told_apart(words)
+    return _said_once(told) if any(map(eq, told, islice(told, 1, None))) else told
+
+
+def _told_apart(words: list[str]) -> list[str]:
+    known = _ambiguous_forms()
     places = untold = [place for place, word in enumerate(words) if word in known]
     # A form's words stay at its place until all are told, so that no other place shifts. From the left, so that the
     # form before is told already: "drh tps"; and once more while that may tell the form before: "no kk" -> "nomor ...".
@@ -98,6 +110,24 @@ def tell_apart(words: list[str]) -> list[str]:
         if len(untold) in (0, len(before)):
             break
     return _parted(told, places)
+
+
+def _said_once(words: list[str]) -> list[str]:
+    """The words, with a word that is said twice once where it begins a meaning: not "kupu kupu", not "hati hati"."""
+    kept: list[str] = []
+    for word in words:
+        while len(kept) > 1 and kept[-2] == kept[-1] and (kept[-1], word) in _openings():
+            kept.pop()
+        kept.append(word)
+    return kept
+
+
+@cache
+def _openings() -> frozenset[tuple[str, str]]:
+    """The first two words of each longer meaning; of "kanak kanak" nothing could be left out."""
+    told = (reading.meaning for found in ambiguous().values() for reading in found)
+    meanings = (meaning.split() for meaning in (*expansions().values(), *translations().values(), *told))
+    return frozenset((words[0], words[1]) for words in meanings if len(words) > 1 and words[0] != words[1])
 
 
 def _parted(words: list[str], places: Iterable[int]) -> list[str]:
@@ -112,13 +142,14 @@ def _parted(words: list[str], places: Iterable[int]) -> list[str]:
 
 
 def _tell(words: list[str], place: int) -> bool:
-    """Put the meaning of the ambiguous form at a place there; False where no reading fits."""
+    """Put the meaning of the ambiguous form at a place there; False where the form stays."""
+    form = words[place]
     previous = _context(words[place - 1].rpartition(" ")[2]) if place else ""
     following = _context(words[place + 1].partition(" ")[0]) if place + 1 < len(words) else ""
-    for reading in ambiguous()[words[place]]:
+    for reading in ambiguous()[form]:
         if reading.fits(previous, following):
             words[place] = reading.meaning
-            return True
+            return reading.meaning != form
     return False
 
 
@@ -161,6 +192,8 @@ def translate_affixes(word: str) -> str:
     for affix in _affixes_by_end(word[-1]):
         if word.startswith(affix.prefix) and word.endswith(affix.suffix):
             core = word[len(affix.prefix) : len(word) - len(affix.suffix)]
+            if core in read_lines("not_affixed"):
+                return word
             if core in read_lines("loan_verbs") or (len(core) >= _SHORTEST_ROOT and is_root(core)):
                 return f"{affix.own_prefix}{core}{affix.own_suffix}"
             if is_root(core):

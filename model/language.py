@@ -6,13 +6,18 @@ from collections import Counter
 from functools import cache
 
 from data.lexicon import LANGUAGES, read_table
-from model.expansion import ambiguous, expansions
+from model.expansion import translations
 from model.normalising import fold, split_words
-from model.stemming import is_root
 
 INDONESIAN = "indonesian"
 # One word is a name or a greeting as often as a language; two different ones are a habit.
 _FEWEST_WORDS = 2
+# Words of everyday Indonesian that the tables have as well, and those of the thanks that close a complaint anywhere:
+# with "nuwun" or "nuhun" they would be two.
+_INDONESIAN_TOO = frozenset(
+    "babe banter berabe demen gajih gocap gopek hatur keki kelar mandek matur mintak ogah orok sambat sampek sewot "
+    "songong timpuk".split()
+)
 
 
 def majority_language(text: str) -> str:
@@ -26,7 +31,10 @@ def majority_language(text: str) -> str:
 
 @cache
 def _own_words() -> dict[str, str]:
-    """Form -> language, of the forms that stand in one language's table only and are no Indonesian word or slang."""
+    """Form -> language, of the forms that one language's table alone has and that the chain translates.
+
+    PySastrawi's list of roots is not asked: it has "kudu", "tos" and "mumet" too.
+    """
     languages: dict[str, list[str]] = {}
     for language in LANGUAGES:
         for form in read_table(language):
@@ -34,5 +42,5 @@ def _own_words() -> dict[str, str]:
     return {
         form: found[0]
         for form, found in languages.items()
-        if len(found) == 1 and not is_root(form) and form not in expansions() and form not in ambiguous()
+        if len(found) == 1 and form in translations() and form not in _INDONESIAN_TOO
     }

@@ -36,7 +36,10 @@ _TAX_AFTER_CUE = re.compile(rf"\d(?<!\d\d)(?:{_ID_GAP}\d){{14,15}}(?!\d)")
 _TAX_OBJECT = re.compile(r"\d(?<!\d\d)\d[. ]\d\d[. ]\d{3}[. ]\d{3}[. ]\d{3}[-. ]\d{4}[-. ]\d(?!\d)")
 _UNBROKEN = re.compile(r"\d(?<!\d\d)\d{12,}(?!\d)")
 _GROUP_BEFORE = re.compile(r"\d\D$")
-_CARD_GROUPS = re.compile(r"\d{4}(\D{1,2})\d{4}\1\d{4}\1\d{4}|\d{16}")
+_CARD_GROUPS = re.compile(r"\d{4}([^\d,]{1,2})\d{4}\1\d{4}\1\d{4}|\d{16}")
+# A prepaid meter's token.
+_TWENTY = re.compile(r"\d{4}(?<!\d{5})([ -])(?:\d{4}\1){3}\d{4}(?!\d)")
+_YEARS = re.compile(r"(?:(?:19|20)\d\d\D{0,3}){2,5}")
 _LETTERS_FOR_DIGITS = str.maketrans("oOlI", "0011")
 _TIMESTAMP = re.compile(r"20\d\d[01]\d[0-3]\d[0-2]\d[0-5]\d")
 _PROVINCES = frozenset(
@@ -83,7 +86,8 @@ _SPELLED = re.compile(rf"\b(?:nol|kosong)(?:[\s,.;-]{{1,3}}(?:{_NUMBER_WORD}|\d(
 _CUED_NUMBER = re.compile(rf"\d(?<!\d\d)(?:{_GAP}{{0,2}}\d){{5,20}}[A-Za-z]?(?![^\W_])")
 _PASSPORT_LETTERS = re.compile(r"(?<![^\W_])[A-Za-z]{1,2} ?$")
 _ACCOUNT_CUE = re.compile(
-    r"(?<!kode )\b(?:no\.?\s?rek|norek|rek|rekening|a/c|bca|bri|bni|btn|bjb|bsi|mandiri|bank\s\w{2,12}|dana|ovo|gopay)"
+    r"(?<!kode )\b(?:no\.?\s?rek|norek|rek|rekening|a/c|bca|bri|bni|btn|bjb|bsi|mandiri|bank\s\w{2,12}|"
+    r"(?<!anggaran )dana(?! (?:desa|bos|bantuan|alokasi|hibah|pkh|bansos|bergulir))|ovo|gopay)"
     r"\b(?P<between>[^\d\n]{0,30})$",
     re.IGNORECASE,
 )
@@ -99,7 +103,9 @@ _AMOUNT_BEFORE = re.compile(
     r"(?:\brp|\bidr|sebesar|senilai|sejumlah|seharga|tagihan|tanggal|tgl|tahun)\W*$", re.IGNORECASE
 )
 _AMOUNT_AFTER = re.compile(r"\s{0,2}(?:rupiah|ribu|rb|juta|jt|,-|liter|kg|meter|orang|kwh|m3)", re.IGNORECASE)
-_AMOUNT = re.compile(r"[1-9]\d{2,5}[05]00|[1-9]\d{0,2}(?:\.\d{3})+")
+_AMOUNT = re.compile(
+    r"(?:[1-9]\d{2,5}[05]00|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,6}000000)(?: (?:[1-9]\d{2,5}[05]00|[1-9]\d{0,2}00))*"
+)
 _TIMES = re.compile(r"[0-2]?\d[.][0-5]\d(?: ?[-\u2013] ?[0-2]?\d[.][0-5]\d)?")
 _ANY_DATE = re.compile(r"(?<!\d)\d{1,2}([-./])\d{1,2}\1(?:19|20)\d\d(?!\d)")
 _COORDINATES = re.compile(r"-?\d{1,2}[.,]\d{3,9}\s?[,; ]\s?\d{2,3}[.,]\d{3,9}")
@@ -191,7 +197,7 @@ def _mask_numbers(text: str) -> str:
         text = _mask_structured(_EIGHTEEN, _mask_eighteen, text)
         text = _TAX_OBJECT.sub("[NOMOR]", _NPWP.sub("[NPWP]", text))
         text = _TAX_AFTER_CUE.sub(_if_cued(_TAX_NUMBER, "NPWP"), text)
-        text = _mask_structured(_SIXTEEN, _mask_sixteen, text)
+        text = _mask_structured(_SIXTEEN, _mask_sixteen, _TWENTY.sub(_mask_twenty, text))
     text = _CUED_NUMBER.sub(_mask_cued, text)
     text = _MOBILE.sub(_mask_mobile, text)
     text = _LANDLINE.sub(_mask_landline, text)
@@ -241,8 +247,12 @@ def _mask_sixteen(found: re.Match[str]) -> str:
         return "[NIK]"
     if _FAMILY_CARD.search(before):
         return "[KK]"
-    is_card = _CARD_GROUPS.fullmatch(found[0]) and not _GROUP_BEFORE.search(before)
+    is_card = _CARD_GROUPS.fullmatch(found[0]) and not _GROUP_BEFORE.search(before) and not _YEARS.fullmatch(found[0])
     return "[NOMOR]" if is_card else found[0]
+
+
+def _mask_twenty(found: re.Match[str]) -> str:
+    return found[0] if _YEARS.fullmatch(found[0]) or found[0].startswith("08") else "[NOMOR]"
 
 
 def _is_id_number(digits: str) -> bool:
@@ -278,6 +288,7 @@ def _mask_cued(found: re.Match[str]) -> str:
         or _AMOUNT_BEFORE.search(before, len(cued) - len(cue["between"]))
         or _AMOUNT_AFTER.match(found.string, found.end())
         or _AMOUNT.fullmatch(number)
+        or _YEARS.fullmatch(number)
         or _DATE.fullmatch(number)
         or _TIMES.fullmatch(number)
         or _PHONE_WORD.search(cue["between"])
@@ -320,7 +331,7 @@ def _mask_landline(found: re.Match[str]) -> str:
 
 
 def _mask_unbroken(found: re.Match[str]) -> str:
-    is_other = _TIMESTAMP.match(found[0]) or _AMOUNT_BEFORE.search(_before(found))
+    is_other = _TIMESTAMP.match(found[0]) or _AMOUNT.fullmatch(found[0]) or _AMOUNT_BEFORE.search(_before(found))
     return found[0] if is_other else "[NOMOR]"
 
 

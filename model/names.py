@@ -26,7 +26,9 @@ _RELATION = re.compile(
 )
 _THING_BEFORE = re.compile(
     r"\b(?:grup|group|akun|toko|perusahaan|aplikasi|program|produk|perumahan|kanal|channel|website|situs|kafe|cafe|warung|"
-    r"jalan|sekolah|yayasan|kapal|gedung|proyek|kegiatan|obat|penyakit)\b(?:\W+\w+)?\W+(?:yang\W+)?(?:ber|dengan\W+|atas\W+)?$",
+    r"jalan|sekolah|yayasan|kapal|gedung|proyek|kegiatan|obat|penyakit|sungai|kali|jembatan|pasar|pabrik|pt|cv|masjid|"
+    r"danau|situ|komplek|kompleks|cluster|klinik|puskesmas|desa|kampung|dusun|taman|stasiun|terminal|mal|mall|ruko|"
+    r"hotel|tempat|usaha|bisnis|rumah\s+(?:sakit|makan))\b(?:\W+\w+)?\W+(?:yang\W+)?(?:ber|dengan\W+|atas\W+)?$",
     re.IGNORECASE,
 )
 
@@ -72,7 +74,7 @@ _CUES = (
         r"(?:[ \t]+(?:adalah|ialah|yaitu|itu))?)[ \t]*[:=,]?[ \t]*\n?"
     )),
     _Cue("capital", "", ("nam",), re.compile(r"namanya[ \t]+")),
-    _Cue("field", "", ("nam",), re.compile(r"nama(?<!\wnama)[ \t.,]{1,3}")),
+    _Cue("field", "", ("nam",), re.compile(rf"nama(?<!\wnama)(?:[ \t]+{_WHOSE}){{0,2}}[ \t.,]{{1,3}}")),
     _Cue("capital", "", ("wasta", "maaran"), re.compile(r"ma?(?:e?wasta|aran)[ \t]+")),
     _Cue("form", ":=", ("nm",), re.compile(r"nm(?<!\wnm)[ \t]*[:=][ \t]*")),
     _Cue("phrase", ".", ("a.n", "a. n"), _ATAS_NAMA),
@@ -150,18 +152,38 @@ def mask_announced_names(text: str) -> str:
     if not announced:
         return text
     telling = _capitals_tell(text)
-    spans = []
+    spans: list[tuple[int, int]] = []
     for place, begin, kind in sorted(announced):
+        # Names joined by "dan" are read once, not again from each announcement among them.
+        if spans and place < spans[-1][1]:
+            continue
         spans += _names_after(text, begin, place, kind, telling=telling)
     return _mask_spans(text, spans)
 
 
 def mask_reporter(text: str) -> str:
-    """Put `[NAMA]` also where the reporter or someone else is called by name: "saya Budi", "Bapak Joko"."""
-    if not _capitals_tell(text):
-        return text
-    look = _Look(telling=True, is_form=False, capitals_only=True)
-    return _mask_spans(text, [span for found in _REPORTER.finditer(text) if (span := look.find(text, found.end()))])
+    """Put `[NAMA]` also where the reporter or someone else is called by name: "saya Budi", "Bapak Joko".
+
+    Where capitals tell nothing, a name is what is no Indonesian word, and after "saya" only what is known as a name.
+    """
+    telling = _capitals_tell(text)
+    look = _Look(telling=telling, is_form=False, capitals_only=telling)
+    spans: list[tuple[int, int]] = []
+    for found in _REPORTER.finditer(text):
+        span = look.find(text, found.end())
+        if span and (
+            telling or not _is_self(found[0]) or _first_word(text, span) in read_lines("names_that_are_words")
+        ):
+            spans.append(span)
+    return _mask_spans(text, spans)
+
+
+def _is_self(word: str) -> bool:
+    return word.lower().rstrip(".,") in ("saya", "sy")
+
+
+def _first_word(text: str, span: tuple[int, int]) -> str:
+    return text[span[0] : span[1]].split()[0].lower()
 
 
 def _may_begin_name(text: str, place: int) -> bool:
@@ -212,7 +234,9 @@ def _names_after(text: str, begin: int, place: int, kind: str, *, telling: bool)
         if relation and not (telling and text[place].isupper()):
             place, look = relation.end(), replace(look, capitals_only=telling)
     span = look.find(text, place)
-    if span and kind in ("phrase", "bare") and _THING_BEFORE.search(text[max(0, begin - 60) : begin]):
+    if span and kind in ("phrase", "bare", "capital") and _THING_BEFORE.search(text[max(0, begin - 60) : begin]):
+        if text[:begin].endswith(("ber", "Ber", "BER")) or kind == "capital":
+            return []
         look = replace(look, is_thing=True)
         span = look.find(text, place)
     spans: list[tuple[int, int]] = []
@@ -233,7 +257,7 @@ def _capitals_tell(text: str) -> bool:
     """Whether the text uses capitals for names: some words have one, and most don't."""
     words = text.split()
     capitals = sum(map(str.isupper, [word[0] for word in words]))
-    return 0 < capitals <= 0.6 * len(words) or len(words) <= 6
+    return capitals > 0 and (capitals <= 0.6 * len(words) or len(words) <= 6)
 
 
 @dataclass(slots=True)

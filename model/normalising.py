@@ -22,8 +22,9 @@ _TAG = re.compile(
 _PLACE_LABEL = re.compile(
     r"lokasi kejadian(?=\W{0,6}(?:provinsi|kabupaten|kab\b|kota|kecamatan|kec\b|[\w .]{2,40}\|))", re.IGNORECASE
 )
+# Only as the form writes it, capitals and all: "ini kewenangan pemkab, mohon diperbaiki" is the citizen's.
 _ROUTING_LINE = re.compile(
-    r"(?:di ?luar ?)?kewenangan (?:pemerintah|pemda|pemkab|pemkot|pemprov)[\w .]{0,60}$", re.IGNORECASE
+    r"(?:Di ?[Ll]uar ?)?Kewenangan (?:Pemerintah|Pemda|Pemkab|Pemkot|Pemprov)(?: [A-Z][\w.]{0,20}){0,4}\s{0,9}$"
 )
 _LABELS = ("Lokasi", "Tanggal", "Waktu", "Nama", "Alamat", "Kewenangan", "Kronologi", "Mohon", "Terima", "Demikian")
 # The label comes first and the look back after it: `re` finds letters quickly, but not places between letters.
@@ -54,10 +55,9 @@ def cut_boilerplate(text: str) -> str:
     """Part what the intake form glued on, and leave out its labels and the routing line, which isn't the citizen's."""
     if not text.islower() and any(label in text for label in _LABELS):
         text = _GLUED_LABELS.sub(r" \g<0>", text)
-    lower = text.lower()
-    if "kewenangan" in lower:
-        text = _ROUTING_LINE.sub(" ", text.rstrip())
-    return _PLACE_LABEL.sub(" ", text) if "lokasi kejadian" in lower else text
+    if "Kewenangan" in text:
+        text = _ROUTING_LINE.sub(" ", text)
+    return _PLACE_LABEL.sub(" ", text) if "lokasi kejadian" in text.lower() else text
 
 
 def split_words(text: str) -> list[str]:
@@ -102,7 +102,7 @@ def unstretch(word: str) -> str:
     if single == word or _ROMAN.fullmatch(word):
         return word
     double = _STRETCHED.sub(r"\1\1", word)
-    return double if is_root(double) and not is_root(single) else single
+    return double if _is_derived(double) and not is_root(single) else single
 
 
 def undouble(word: str) -> str:
@@ -140,6 +140,11 @@ def unleet(word: str) -> str:
     return spelled if spelled.isalpha() and _is_word(spelled) else word
 
 
+def _is_derived(word: str) -> bool:
+    """Whether a word is an Indonesian root or made of one."""
+    return is_root(word) or stem(word) != word
+
+
 def _is_word(word: str) -> bool:
     """Whether a word is Indonesian, or in a table of ours."""
-    return is_root(word) or stem(word) != word or word in expansions()
+    return _is_derived(word) or word in expansions()

@@ -11,7 +11,7 @@ from uuid import uuid4
 from data.complaint import Complaint, Confidentiality
 from data.region import load_region
 from model.bundle import Bundle
-from model.masking import mask_for_storage, mask_personal_data
+from model.masking import mask_for_storage
 from model.prediction import Explanation
 from model.routing import Choice, Disposition, Outcome, Routed, Routers
 from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
@@ -66,7 +66,7 @@ class Triage:
             id=str(uuid4()),
             status=Status.ROUTED if routed.disposition.outcome is Outcome.AUTO else Status.WAITING,
             complaint=complaint,
-            channel=mask_personal_data(intake.channel)[:LONGEST_CHANNEL],
+            channel=mask_for_storage(intake.channel, intake.confidentiality)[:LONGEST_CHANNEL],
             confidentiality=intake.confidentiality,
             received_at=(intake.received_at or created_at).astimezone(UTC),
             created_at=created_at,
@@ -77,8 +77,8 @@ class Triage:
 
     def decide(self, case_id: str, verdict: Verdict) -> Review:
         """Append a moderator's verdict to a case that nobody has decided: waiting, or routed and now corrected."""
-        verdict = replace(verdict, note=mask_personal_data(verdict.note))
-        answer = self.store.get(case_id).answer
+        case = self.store.get(case_id)
+        verdict, answer = replace(verdict, note=mask_for_storage(verdict.note, case.confidentiality)), case.answer
         suggested = (answer.sector, answer.agency, answer.urgency)
         accepted = suggested == (verdict.sector, verdict.agency, verdict.urgency)
         source = LabelSource.HUMAN_ACCEPTED if accepted else LabelSource.HUMAN_CORRECTED

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
-from data.complaint import Complaint
-from training.fitting import Training
+from data.complaint import Complaint, LabelledRow
+from training.fitting import Training, fit
+from training.recipe import find_recipe
 
 REGION = "kab-tangerang"
 PAIRS = {
@@ -32,6 +36,12 @@ PAIRS = {
     "Minangkabau": ("aia indak mangalia, jalan rusak bana", "air tidak mengalir, jalan rusak benar"),
     "markup": ("Jalan&nbsp;RUSAK<br>parah&#33;", "jalan rusak parah"),
 }
+
+
+@pytest.fixture(scope="module")
+def training(sample_rows: Sequence[LabelledRow]) -> Training:
+    """A training with every text step on."""
+    return fit(sample_rows, replace(find_recipe("whole-text"), folds=2), REGION)
 
 
 @pytest.mark.parametrize(("typed", "standard"), PAIRS.values(), ids=PAIRS)

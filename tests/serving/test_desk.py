@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 from data.complaint import Complaint, Confidentiality
 from data.region import load_region
 from model.bundle import Bundle
-from model.text import ALL_STEPS, REQUIRED_STEPS, TextChain
+from model.text import ALL_STEPS, REQUIRED_STEPS, TextChain, whole_chain
 from serving import desk
 from serving.app import create_app
 from serving.case import Case, LabelSource, Status
@@ -218,10 +218,8 @@ def test_a_secret_case_shows_its_text_but_no_words_that_decided(client: TestClie
         ("", {"jalan"}, []),
     ],
 )
-def test_a_piece_is_marked_if_a_deciding_word_is_read_in_it(
-    bundle: Bundle, text: str, deciding: set[str], marked: list[str]
-) -> None:
-    pieces = desk.marked_pieces(text, deciding, bundle.chain)
+def test_a_piece_is_marked_if_a_deciding_word_is_read_in_it(text: str, deciding: set[str], marked: list[str]) -> None:
+    pieces = desk.marked_pieces(text, deciding, whole_chain())
     assert "".join(piece.text for piece in pieces) == text
     assert [piece.text for piece in pieces if piece.decided] == marked
 
@@ -235,9 +233,9 @@ def test_a_piece_is_marked_if_a_deciding_word_is_read_in_it(
     ],
 )
 def test_a_deciding_word_that_its_neighbours_tell_is_marked_too(
-    bundle: Bundle, text: str, deciding: set[str], marked: list[str]
+    text: str, deciding: set[str], marked: list[str]
 ) -> None:
-    assert [piece.text for piece in desk.marked_pieces(text, deciding, bundle.chain) if piece.decided] == marked
+    assert [piece.text for piece in desk.marked_pieces(text, deciding, whole_chain()) if piece.decided] == marked
 
 
 def test_the_pieces_are_read_by_the_steps_of_the_bundle() -> None:

@@ -40,6 +40,6 @@ def read_stems() -> Mapping[str, str]:
 def lexicon_mark() -> str:
     """Twelve hex digits that change when a table changes, so that a manifest can tell which ones it was made with."""
     mark = sha256()
-    for file in sorted(FOLDER.iterdir()):
+    for file in sorted([*FOLDER.glob("*.csv"), *FOLDER.glob("*.txt")]):
         mark.update(file.name.encode() + b"\0" + file.read_bytes())
     return mark.hexdigest()[:12]

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from data.complaint import Complaint, Urgency
 from data.errors import BundleError
+from data.lexicon import lexicon_mark
 from data.sectors import all_sectors
 from data.writing import whole_folder
 from model.explanation import explain
@@ -62,6 +63,11 @@ class Bundle:
     def __post_init__(self) -> None:
         object.__setattr__(self, "chain", TextChain(self.text_steps, self.stems))
         object.__setattr__(self, "extractor", FeatureExtractor(self.vocabulary, self.idf))
+
+    @property
+    def words_have_changed(self) -> bool:
+        """Whether the word tables are others than those it was trained with, so that it may read texts differently."""
+        return bool(self.about.get("lexicons", lexicon_mark()) != lexicon_mark())
 
     def predict(self, complaints: Iterable[Complaint]) -> list[Prediction]:
         """The answers of all heads for each complaint."""

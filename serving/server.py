@@ -31,6 +31,8 @@ def run(bundle: Path, region: str | None, database: str, host: str, port: int) -
     gc.freeze()
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     print(f"Bundle {loaded.version} for {code}; database {store.name}.")
+    if loaded.words_have_changed:
+        print("The word tables have changed since this bundle was trained: train it again, or its answers may suffer.")
     print("No keys or sign-in yet, so only this machine can reach it.")
     print(f"Moderators' desk: {address}/antrean   API description: {address}/openapi.json")
     print(f"Listening on {address}", flush=True)

@@ -19,6 +19,7 @@ from model.features import Floats
 from model.language import majority_language
 from model.prediction import Prediction
 from model.routing import Disposition, Outcome, Routers
+from model.text import prepare
 from training.splitting import Ints, near_copy_groups
 
 RESAMPLES = 1_000
@@ -134,7 +135,7 @@ def evaluate(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progre
     if not unseen:
         raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
     progress("scores", 0.1)
-    groups = near_copy_groups([bundle.chain.prepare(row.complaint) for row in unseen])
+    groups = near_copy_groups([prepare(row.complaint) for row in unseen])
     routers = Routers(bundle, region)
     routed = [routers.route(row.complaint) for row in unseen]
     progress("intervals", 0.9)

@@ -31,7 +31,7 @@ from data.progress import Progress, silent
 from model.bundle import SECTOR, URGENCY, Bundle, fingerprint
 from model.features import CHAR_NGRAMS, Floats, Vocabulary
 from model.heads import Head, softmax
-from model.text import PreparedText, TextChain
+from model.text import PreparedText, TextChain, prepare
 from training.calibration import PROMISE_CONFIDENCE, PROMISED_PRECISION, choose_threshold, fit_inverse_temperature
 from training.recipe import Recipe
 from training.splitting import Ints, assign_folds, near_copy_groups
@@ -125,7 +125,7 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     progress("text steps", 0.0)
     chain = TextChain(recipe.text_steps)
     texts = [chain.prepare(row.complaint) for row in rows]
-    groups = near_copy_groups(texts)
+    groups = near_copy_groups([prepare(row.complaint) for row in rows])
     union = make_features(recipe)
     progress("features", 0.1)
     try:

@@ -864,3 +864,11 @@ def test_a_bundle_without_urgency_answers_the_sector_alone(copy: Path) -> None:
     [prediction] = loaded.predict([Complaint("jalan rusak")])
     assert prediction.urgency == ()
     assert prediction.sectors
+
+
+def test_a_bundle_knows_when_the_word_tables_have_changed_since(
+    training: Training, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not training.bundle.words_have_changed
+    monkeypatch.setattr("model.bundle.lexicon_mark", lambda: "0" * 12)
+    assert training.bundle.words_have_changed

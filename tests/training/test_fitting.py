@@ -190,7 +190,7 @@ def test_the_fingerprint_tells_other_rows_and_other_labels_but_not_another_order
 def test_recipes_are_known_by_name() -> None:
     assert find_recipe("default").name == "default"
     assert {name: recipe.name for name, recipe in RECIPES.items()} == {name: name for name in RECIPES}
-    with pytest.raises(UnknownName, match=r"No recipe 'best'\. Known: default, plain"):
+    with pytest.raises(UnknownName, match=r"No recipe 'best'\. Known: default, whole-text, plain"):
         find_recipe("best")
 
 

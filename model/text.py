@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 
 from data.complaint import Complaint
 from data.errors import UnknownName
@@ -102,22 +102,22 @@ class PreparedText:
     region: str
 
 
-class _WordMemory(dict[str, str]):
+class _WordMemory(dict[str, tuple[str, ...]]):
     """What word steps make of a word, run until it settles; remembered within a bound, but what was given stays.
 
     Threads may share it: a word's entry is a function of the word, and single dict operations are atomic.
     """
 
-    def __init__(self, functions: Sequence[TextFunction | None], given: Mapping[str, str]) -> None:
-        super().__init__(given)
-        self._functions = [function for function in functions if function]
-        self._given = given
+    def __init__(self, steps: Iterable[Step], given: Mapping[str, str]) -> None:
+        self._functions = [step.of_word for step in steps if step.of_word]
+        self._given = {word: (result,) for word, result in given.items()}
+        super().__init__(self._given)
 
-    def __missing__(self, word: str) -> str:
+    def __missing__(self, word: str) -> tuple[str, ...]:
         # Given, and yet missing: another thread is emptying the memory.
         if word in self._given:
             return self._given[word]
-        result = self._settled(word)
+        result = tuple(self._settled(word).split())
         if len(word) <= LONGEST_WORD:
             if len(self) >= REMEMBERED_WORDS + len(self._given):
                 self.clear()
@@ -134,9 +134,9 @@ class _WordMemory(dict[str, str]):
                 break
         return word
 
-    def rewrite(self, words: list[str]) -> list[str]:
-        """The words that the steps make of each word."""
-        return " ".join(map(self.__getitem__, words)).split()
+    def rewrite(self, words: Iterable[str]) -> list[str]:
+        """The words that the steps make of each word; the memory's own, whose hashes are known already."""
+        return list(chain.from_iterable(map(self.__getitem__, words)))
 
 
 class TextChain:
@@ -157,23 +157,19 @@ class TextChain:
         self._of_text = [step.of_text for step in surface if step.of_text]
         self._of_words = _compiled([step for step in surface if step.of_words or step.of_word])
         self._first_of_words = self._of_words[0][0] if self._of_words else list
-        stemming = [step.of_word for step in STEM_STEPS if step.name in wanted]
-        self._stem_of = _WordMemory(stemming, self.stems if stemming else {})
+        stemming = [step for step in STEM_STEPS if step.name in wanted]
+        self._stems = _WordMemory(stemming, self.stems if stemming else {})
 
     def prepare(self, complaint: Complaint) -> PreparedText:
         """Run the steps over title and text."""
-        words = self._surface(self._after_steps_of_text(full_text(complaint)))
-        stems = " ".join(map(self._stem_of.__getitem__, words.split()))
-        return PreparedText(words, stems, complaint.region)
-
-    def _surface(self, text: str) -> str:
-        """The words of a text on which the steps on text have run."""
+        text = self._after_steps_of_text(full_text(complaint))
         for _ in range(_MOST_ROUNDS):
-            joined = " ".join(self._settled(split_words(text)))
+            words = self._settled(split_words(text))
+            joined = " ".join(words)
             text = self._after_steps_of_text(joined)
             if text == joined:
                 break
-        return joined
+        return PreparedText(joined, " ".join(self._stems.rewrite(words)), complaint.region)
 
     def _settled(self, words: list[str]) -> list[str]:
         """The words when no more step on words changes them.
@@ -202,7 +198,7 @@ def _compiled(steps: Sequence[Step]) -> list[tuple[WordsFunction, bool]]:
     for by_word, group in groupby(steps, key=lambda step: step.of_words is None):
         own = list(group)
         if by_word:
-            functions.append((_WordMemory([step.of_word for step in own], {}).rewrite, False))
+            functions.append((_WordMemory(own, {}).rewrite, False))
         else:
             functions += [(step.of_words, True) for step in own if step.of_words]
     return functions

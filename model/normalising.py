@@ -87,7 +87,7 @@ def blur_numbers(words: list[str]) -> list[str]:
 
     Numbers that follow each other count as one, so that what is left holds no number that masking would look for.
     """
-    if "".join(words).isalpha() or sum([len(word) for word in words if word.isdigit()]) < _LONG_NUMBER:
+    if sum(map(len, filter(str.isdigit, words))) < _LONG_NUMBER:
         return words
     blurred: list[str] = []
     for is_number, group in groupby(words, key=str.isdigit):

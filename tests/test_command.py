@@ -303,7 +303,7 @@ def test_train_refuses_rows_it_can_not_learn_from_and_writes_nothing(
     ("arguments", "expected"),
     [
         (("--region", "bogor"), "No region 'bogor'. Known: kab-bandung, kab-tangerang"),
-        ((*REGION, "--recipe", "best"), "No recipe 'best'. Known: default, plain"),
+        ((*REGION, "--recipe", "best"), "No recipe 'best'. Known: default, whole-text, plain"),
         ((*REGION, "--annotations", "nope.csv"), "nope.csv: there is no such file"),
     ],
     ids=["region", "recipe", "annotations"],

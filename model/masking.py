@@ -186,7 +186,7 @@ def _mask_once(text: str) -> str:
         if many := _MANY_DIGITS.search(text, digit.start()):
             start = max(0, many.start() - _FARTHEST_CUE)
             text = text[:start] + _mask_numbers(text[start:])
-        text = mask_plates(text)
+        text = _mask_plates(text)
     if "nol" in lower or "kosong" in lower:
         text = _SPELLED.sub("[TELEPON]", text)
     return mask_announced_names(text)
@@ -302,10 +302,6 @@ def _mask_local_number(found: re.Match[str]) -> str:
 
 
 def _mask_mobile(found: re.Match[str]) -> str:
-    return _mask_phone(found, _MOBILE_PREFIX)
-
-
-def _mask_phone(found: re.Match[str], prefix: re.Pattern[str]) -> str:
     """Mask the number, and give back a short last group that is something else: "0812 3456 7890 2 orang"."""
     number, tail = found[0], ""
     spelled = number.translate(_LETTERS_FOR_DIGITS)
@@ -318,7 +314,7 @@ def _mask_phone(found: re.Match[str], prefix: re.Pattern[str]) -> str:
     if too_long and len(groups) > 4 and max(map(len, groups[2:-1:2])) > 1:
         tail = "".join(groups[-2:])
         number = number[: -len(tail)]
-    if not prefix.match(subscriber) or not 8 <= len(_digits(number)) <= 15:
+    if not _MOBILE_PREFIX.match(subscriber) or not 8 <= len(_digits(number)) <= 15:
         return found[0]
     opened = "(" if number.startswith("(") and ")" not in number else ""
     return f"{opened}[TELEPON]{tail}"
@@ -335,7 +331,7 @@ def _mask_unbroken(found: re.Match[str]) -> str:
     return found[0] if is_other else "[NOMOR]"
 
 
-def mask_plates(text: str) -> str:
+def _mask_plates(text: str) -> str:
     """Put `[PLAT]` in place of a vehicle's number."""
     pieces, done = [], 0
     for found in _PLATE_REST.finditer(text):

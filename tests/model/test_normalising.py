@@ -92,7 +92,6 @@ def test_what_the_intake_form_glued_on_is_parted_and_its_own_words_are_left_out(
     assert cut_boilerplate(before).split() == after.split()
 
 
-# BUG: the export writes the place in brackets ("[KABUPATEN ...") or after " | "; only spaces and a colon are foreseen.
 @pytest.mark.parametrize("sign", ["[", "| ", "- ", "\n"], ids=ascii)
 def test_the_label_of_the_place_is_left_out_whatever_sign_follows_it(sign: str) -> None:
     assert "Lokasi" not in cut_boilerplate(f"tolong pak. Lokasi Kejadian {sign}KABUPATEN BANDUNG | CIWIDEY")
@@ -249,7 +248,6 @@ def test_a_letter_typed_three_times_stands_once_or_twice_where_that_is_the_word(
     assert unstretch(before) == after
 
 
-# BUG: the root list alone is asked, so a derived word loses the letter that it has twice: "keadaaan" -> "keadan".
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.complaint import Complaint, Urgency
+from data.complaint import Complaint, Jurisdiction, Urgency
 from data.errors import BundleError
 from data.lexicon import lexicon_mark
 from data.sectors import all_sectors
@@ -37,7 +37,8 @@ from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
 
 # Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
 FORMAT = 2
-SECTOR, URGENCY = "sector", "urgency"
+SECTOR, URGENCY, JURISDICTION, COMPLETENESS = "sector", "urgency", "jurisdiction", "completeness"
+COMPLETE, INCOMPLETE = "complete", "incomplete"
 
 MANIFEST = "manifest.json"
 _VOCABULARY = "vocabulary.json"
@@ -87,7 +88,13 @@ class Bundle:
         features = self.extractor.extract(text)
         answers = {name: _ranked(head.labels, head.probabilities(features)) for name, head in self.heads.items()}
         known = sum(self.extractor.knows(stem) for stem in text.stems.split())
-        return Prediction(answers[SECTOR], answers.get(URGENCY, ()), known)
+        return Prediction(
+            sectors=answers[SECTOR],
+            urgency=answers.get(URGENCY, ()),
+            jurisdiction=answers.get(JURISDICTION, ()),
+            completeness=answers.get(COMPLETENESS, ()),
+            known_words=known,
+        )
 
     def save(self, folder: Path, *, replace_old: bool = False) -> Bundle:
         """Write the bundle, whole or not at all, and give it back with its version. Raises `OutputExists`."""
@@ -220,7 +227,7 @@ def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
     words = [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
     if not words or words != labels or len(set(words)) != len(words):
         problems.append(f"the labels of {name} must be different words")
-    allowed = {SECTOR: all_sectors().keys(), URGENCY: {str(int(level)) for level in Urgency}}.get(name, set(words))
+    allowed = _labels_of(name, set(words))
     if unknown := [word for word in words if word not in allowed]:
         problems.append(f"the labels of {name} hold {unknown}, which this program doesn't know")
     if not isinstance(temperature, float) or not 0 < temperature < float("inf"):
@@ -230,6 +237,17 @@ def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
     ):
         problems.append(f"the thresholds of {name} must be probabilities by region, not {thresholds!r}")
     return problems
+
+
+def _labels_of(head: str, others: set[str]) -> Collection[str]:
+    """The labels a head may have; of a head this program doesn't know, `others`."""
+    known: dict[str, Collection[str]] = {
+        SECTOR: all_sectors(),
+        URGENCY: {str(int(level)) for level in Urgency},
+        JURISDICTION: set(Jurisdiction),
+        COMPLETENESS: {COMPLETE, INCOMPLETE},
+    }
+    return known.get(head, others)
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:

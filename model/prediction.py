@@ -38,14 +38,16 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answers of all heads for one complaint, likeliest first. `urgency` is empty if the bundle has no such head.
+    """The answers of all heads for one complaint, likeliest first; empty where the bundle has no such head.
 
     `known_words` counts the text's words that are features by themselves: with none, the answer means nothing.
     """
 
     sectors: tuple[Ranked, ...]
-    urgency: tuple[Ranked, ...]
-    known_words: int
+    urgency: tuple[Ranked, ...] = ()
+    jurisdiction: tuple[Ranked, ...] = ()
+    completeness: tuple[Ranked, ...] = ()
+    known_words: int = 0
 
     @property
     def sector(self) -> Ranked:

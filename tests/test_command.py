@@ -174,7 +174,7 @@ def test_train_writes_a_bundle_and_says_where_and_how_good(desk: Desk) -> None:
     assert desk.training.out == f"Bundle {bundle.version} is in {desk.bundle}\n"
     assert f"sector: {TRAINED} rows, " in desk.training.err
     assert f"urgency: {TRAINED} rows, 4 labels" in desk.training.err
-    assert set(bundle.heads) == {"sector", "urgency"}
+    assert set(bundle.heads) == {"sector", "urgency", "jurisdiction", "completeness"}
 
 
 def test_train_says_that_written_rows_prove_nothing(desk: Desk) -> None:

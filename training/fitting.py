@@ -28,7 +28,16 @@ from data.complaint import Confidentiality, LabelledRow
 from data.errors import TooFewRows
 from data.lexicon import lexicon_mark
 from data.progress import Progress, silent
-from model.bundle import SECTOR, URGENCY, Bundle, fingerprint
+from model.bundle import (
+    COMPLETE,
+    COMPLETENESS,
+    INCOMPLETE,
+    JURISDICTION,
+    SECTOR,
+    URGENCY,
+    Bundle,
+    fingerprint,
+)
 from model.features import CHAR_NGRAMS, Floats, Vocabulary
 from model.heads import Head, softmax
 from model.text import PreparedText, TextChain, prepare
@@ -57,6 +66,8 @@ class Question:
 QUESTIONS = (
     Question(SECTOR, attrgetter("sector"), acts=True),
     Question(URGENCY, lambda row: None if row.urgency is None else str(row.urgency)),
+    Question(JURISDICTION, lambda row: None if row.jurisdiction is None else row.jurisdiction.value),
+    Question(COMPLETENESS, lambda row: None if row.complete is None else COMPLETE if row.complete else INCOMPLETE),
 )
 
 
@@ -142,7 +153,7 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     heads: dict[str, Head] = {}
     metrics: dict[str, dict[str, object]] = {}
     for number, question in enumerate(QUESTIONS):
-        progress(f"head: {question.name}", 0.2 + 0.4 * number)
+        progress(f"head: {question.name}", 0.2 + 0.8 * number / len(QUESTIONS))
         labels = [question.label(row) for row in rows]
         labelled = np.array([i for i, label in enumerate(labels) if label is not None], dtype=np.int64)
         names = np.array([labels[i] for i in labelled], dtype=object)

@@ -45,7 +45,7 @@ def route(
     """The disposition of a text whose likeliest sector is given."""
     others = [code for code in all_sectors() if code != sector]
     rest = [Ranked(code, (1 - probability) / len(others)) for code in others]
-    prediction = Prediction((Ranked(sector, probability), *rest), (), known_words)
+    prediction = Prediction((Ranked(sector, probability), *rest), known_words=known_words)
     return decide(prediction, finder.find(Complaint(text)), finder, threshold)
 
 
@@ -138,7 +138,7 @@ def test_other_sectors_carry_the_area_too(finder: AreaFinder) -> None:
 
 def test_the_next_likeliest_sectors_are_the_alternatives_in_order(finder: AreaFinder) -> None:
     ranked = [("health", 0.5), ("energy", 0.3), (DISTRICT_OFFICE, 0.1), ("social", 0.06), ("land", 0.04)]
-    prediction = Prediction(tuple(Ranked(*pair) for pair in ranked), (), 3)
+    prediction = Prediction(tuple(Ranked(*pair) for pair in ranked), known_words=3)
     disposition = decide(prediction, finder.find(Complaint("di kecamatan Curug")), finder, 0.9)
     assert len(disposition.alternatives) == ALTERNATIVES
     assert [(choice.sector, choice.probability) for choice in disposition.alternatives] == ranked[1:4]
@@ -147,7 +147,7 @@ def test_the_next_likeliest_sectors_are_the_alternatives_in_order(finder: AreaFi
 
 
 def test_a_bundle_of_two_sectors_has_one_alternative(finder: AreaFinder) -> None:
-    prediction = Prediction((Ranked("health", 0.9), Ranked("energy", 0.1)), (), 3)
+    prediction = Prediction((Ranked("health", 0.9), Ranked("energy", 0.1)), known_words=3)
     assert [choice.sector for choice in decide(prediction, [], finder, None).alternatives] == ["energy"]
 
 

@@ -48,18 +48,21 @@ def train(
     region: RegionCode,
     into: Annotated[Path, typer.Option(help="The folder to write the bundle to.")],
     annotations: Annotations = None,
-    recipe: Annotated[str, typer.Option(help="The recipe: default, whole-text or plain.")] = "default",
+    recipe: Annotated[str, typer.Option(help="The recipe: default, encoder, whole-text or plain.")] = "default",
+    corpus: Annotated[bool, typer.Option(help="Learn from the written sample corpus as well.")] = True,
     replace: Annotated[bool, typer.Option("--replace", help="Put the new bundle in the place of an old one.")] = False,
     skip_bad_rows: SkipBad = False,
 ) -> None:
     """Train a bundle from labelled rows.
 
     Each head learns from the rows that have its label. Rows of any region help; --region says which region the
-    bundle is for, and is the region of rows that name none.
+    bundle is for, and is the region of rows that name none. The shipped sample corpus, which knows every sector, is
+    learned from beside them, but is no evidence of how often the bundle is right.
 
     \b
-    Example: disposisi train data/samples/kab-tangerang.csv --region kab-tangerang --into var/bundles/mine
+    Example: disposisi train 2024.xlsx --region kab-tangerang --into var/bundles/mine
     """
+    from data.corpus import corpus_beside
     from data.rows import read_rows
     from data.writing import check_free
     from model.bundle import is_bundle
@@ -71,9 +74,12 @@ def train(
     with _progress("Training") as progress:
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
-        training = fit(read.rows, chosen, region, progress)
+        added = corpus_beside(read.rows) if corpus else []
+        training = fit([*read.rows, *added], chosen, region, progress)
         bundle = training.bundle.save(into, replace_old=replace)
     _tell_reading(read, into)
+    if added:
+        _say(f"Note: {len(added)} rows of the sample corpus were learned from too; --no-corpus leaves them out.")
     for note in training.notes:
         _say(f"Note: {note}")
     for name, metrics in bundle.about["metrics"].items():

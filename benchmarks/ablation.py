@@ -22,8 +22,9 @@ from benchmarks.accuracy import SAMPLES, SHARED, SOURCES, splits
 from data.complaint import LabelledRow
 from data.rows import read_rows
 from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
-from training.evaluation import Figure, mean_figure
-from training.fitting import fit_head, make_features
+from training.features import make_features
+from training.figures import Figure, mean_figure
+from training.fitting import fit_head
 from training.recipe import RECIPES
 from training.splitting import near_copy_groups
 
@@ -91,7 +92,7 @@ class _Trial:
         chain = TextChain(steps)
         print(f"... {len(chain.names)} steps", file=sys.stderr, flush=True)
         texts = [chain.prepare(row.complaint) for row in self.rows]
-        features = make_features(self.recipe).fit_transform(texts).tocsr()
+        features = make_features(self.recipe, texts).fit_transform(texts).tocsr()
         sectors = np.array([row.sector for row in self.rows], dtype=object)
         urgencies = np.array([str(self.rows[i].urgency) for i in self.urgent], dtype=object)
         return Rights(
@@ -106,8 +107,9 @@ class _Trial:
 
     def _right_after_samples(self, chain: TextChain, texts: Sequence[PreparedText]) -> NDArray[np.float64]:
         # No region feature: all samples are of one.
-        union = make_features(replace(self.recipe, region_weight=0.0))
-        features = union.fit_transform([chain.prepare(row.complaint) for row in self.samples]).tocsr()
+        prepared = [chain.prepare(row.complaint) for row in self.samples]
+        union = make_features(replace(self.recipe, region_weight=0.0), prepared)
+        features = union.fit_transform(prepared).tocsr()
         names = np.array([row.sector for row in self.samples], dtype=object)
         recipe = replace(self.recipe, folds=2)
         fitted = fit_head(features, names, np.arange(len(names)), recipe, np.ones(len(names), dtype=np.bool_))

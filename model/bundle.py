@@ -28,6 +28,8 @@ from data.errors import BundleError
 from data.lexicon import lexicon_mark
 from data.sectors import all_sectors
 from data.writing import whole_folder
+from model.areas import names_area
+from model.encoder import load_encoder
 from model.explanation import explain
 from model.features import FeatureExtractor, Floats, Vocabulary
 from model.heads import Head
@@ -36,7 +38,7 @@ from model.stemming import require_roots
 from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
 
 # Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
-FORMAT = 2
+FORMAT = 3
 SECTOR, URGENCY, JURISDICTION, COMPLETENESS = "sector", "urgency", "jurisdiction", "completeness"
 COMPLETE, INCOMPLETE = "complete", "incomplete"
 
@@ -55,6 +57,7 @@ class Bundle:
     heads: dict[str, Head]
     seen: NDArray[np.uint64]
     text_steps: tuple[str, ...]
+    encoder: str = ""
     stems: Mapping[str, str] = field(default_factory=dict, repr=False)
     about: dict[str, Any] = field(default_factory=dict)
     version: str = ""
@@ -62,7 +65,9 @@ class Bundle:
     extractor: FeatureExtractor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "chain", TextChain(self.text_steps, self.stems))
+        encoder = load_encoder(self.encoder) if self.encoder else None
+        look_for_areas = names_area if self.vocabulary.slots else None
+        object.__setattr__(self, "chain", TextChain(self.text_steps, self.stems, encoder, look_for_areas))
         object.__setattr__(self, "extractor", FeatureExtractor(self.vocabulary, self.idf))
 
     @property
@@ -72,7 +77,7 @@ class Bundle:
 
     def predict(self, complaints: Iterable[Complaint]) -> list[Prediction]:
         """The answers of all heads for each complaint."""
-        return [self._predict_one(self.chain.prepare(complaint)) for complaint in complaints]
+        return [self.predict_text(self.chain.prepare(complaint)) for complaint in complaints]
 
     def explain_sector(self, complaint: Complaint, sector: str) -> Explanation:
         """The words that spoke for and against a sector."""
@@ -84,7 +89,8 @@ class Bundle:
         place = int(np.searchsorted(self.seen, mark))
         return place < len(self.seen) and bool(self.seen[place] == mark)
 
-    def _predict_one(self, text: PreparedText) -> Prediction:
+    def predict_text(self, text: PreparedText) -> Prediction:
+        """The answers of all heads for a complaint that `chain` has prepared."""
         features = self.extractor.extract(text)
         answers = {name: _ranked(head.labels, head.probabilities(features)) for name, head in self.heads.items()}
         known = sum(self.extractor.knows(stem) for stem in text.stems.split())
@@ -103,6 +109,10 @@ class Bundle:
                 "words": self.vocabulary.words,
                 "chars": self.vocabulary.chars,
                 "regions": self.vocabulary.regions,
+                "titles": self.vocabulary.titles,
+                "slots": self.vocabulary.slots,
+                "signs": self.vocabulary.signs,
+                "dimensions": self.vocabulary.dimensions,
             }
             for name, content in ((_VOCABULARY, names), (_STEMS, dict(self.stems))):
                 (aside / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
@@ -114,6 +124,7 @@ class Bundle:
             manifest = {
                 "format": FORMAT,
                 "text_steps": list(self.text_steps),
+                "encoder": self.encoder,
                 "heads": {
                     name: {
                         "labels": head.labels,
@@ -149,9 +160,19 @@ def load_bundle(folder: Path) -> Bundle:
     about = {
         key: value
         for key, value in manifest.items()
-        if key not in ("format", "text_steps", "heads", "files", "checksum")
+        if key not in ("format", "text_steps", "encoder", "heads", "files", "checksum")
     }
-    return Bundle(vocabulary, idf, heads, seen, tuple(manifest["text_steps"]), stems, about, manifest["checksum"][:12])
+    return Bundle(
+        vocabulary=vocabulary,
+        idf=idf,
+        heads=heads,
+        seen=seen,
+        text_steps=tuple(manifest["text_steps"]),
+        encoder=manifest["encoder"],
+        stems=stems,
+        about=about,
+        version=manifest["checksum"][:12],
+    )
 
 
 def is_bundle(folder: Path) -> bool:
@@ -209,6 +230,8 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
         problems.append("there is no sector head")
     for name, head in heads.items():
         problems += _head_problems(name, head) if isinstance(head, dict) else [f"head {name} must be a table"]
+    if not isinstance(manifest.get("encoder"), str):
+        problems.append("the encoder must be a name, or empty")
     if not isinstance(manifest.get("region"), str):
         problems.append("the region must be a code")
     return problems
@@ -268,7 +291,15 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _read_vocabulary(folder: Path) -> Vocabulary:
     names = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
-    return Vocabulary(tuple(names["words"]), tuple(names["chars"]), tuple(names["regions"]))
+    return Vocabulary(
+        words=tuple(names["words"]),
+        chars=tuple(names["chars"]),
+        regions=tuple(names["regions"]),
+        titles=tuple(names["titles"]),
+        slots=tuple(names["slots"]),
+        signs=tuple(names["signs"]),
+        dimensions=int(names["dimensions"]),
+    )
 
 
 def _read_stems(folder: Path) -> dict[str, str]:

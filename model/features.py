@@ -1,24 +1,30 @@
 """Features of a text: word and in-word character n-grams, weighed as scikit-learn's TfidfVectorizer weighs them.
 
-A feature's weight in one view is (1 + ln count) * idf, and each view has length 1 (sublinear tf-idf, L2). The region is
-a view of its own, with a fixed weight. Character n-grams are a function of the word, so a word's feature numbers are
-found once and kept.
+A feature's weight in one view is (1 + ln count) * idf, and each view has length 1 (sublinear tf-idf, L2). Views of
+their own are the stems of the title, so that they count for more than as many words of the text, the region and the
+written tables' facts with fixed weights, and the sentence embedding as it is. Character n-grams are a function of the
+word, so a word's feature numbers are found once and kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.completeness import slot_terms
 from model.stemming import LONGEST_WORD
 from model.text import PreparedText
+from model.urgency import sign_terms
 
 REMEMBERED_WORDS = 100_000
 CHAR_NGRAMS = (2, 5)
+
+# Views of facts that written tables tell of a text; each is there or not, with a fixed weight.
+FACTS: dict[str, Callable[[PreparedText], Sequence[str]]] = {"slots": slot_terms, "signs": sign_terms}
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -26,14 +32,21 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The features of a bundle in the order of their numbers: word terms, then character terms, then regions."""
+    """The features of a bundle in the order of their numbers: word terms, character terms, regions, title stems,
+    slot terms, danger signs. Last come the numbers of a sentence embedding, if it has `dimensions`.
+    """
 
     words: tuple[str, ...]
     chars: tuple[str, ...]
     regions: tuple[str, ...]
+    titles: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
+    dimensions: int = 0
 
     def __len__(self) -> int:
-        return len(self.words) + len(self.chars) + len(self.regions)
+        terms = (self.words, self.chars, self.regions, self.titles, self.slots, self.signs)
+        return sum(map(len, terms)) + self.dimensions
 
 
 @dataclass(frozen=True)
@@ -58,35 +71,65 @@ class Features:
 
 @dataclass
 class FeatureExtractor:
-    """Turns prepared texts into features. Thread-safe: the memory of words is only ever added to or dropped."""
+    """Turns prepared texts into features. Thread-safe: the memory of words is only ever added to or dropped.
+
+    `idf` (len(vocabulary),) holds each feature's idf, and for a region, slot or sign its weight.
+    """
 
     vocabulary: Vocabulary
-    idf: Floats  # (len(vocabulary),); for a region, its weight
+    idf: Floats
     _words: dict[str, int] = field(init=False, repr=False)
     _chars: dict[str, int] = field(init=False, repr=False)
     _regions: dict[str, int] = field(init=False, repr=False)
+    _titles: dict[str, int] = field(init=False, repr=False)
+    _facts: dict[str, dict[str, int]] = field(init=False, repr=False)
     _memory: dict[str, Indices] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         first_char = len(self.vocabulary.words)
         first_region = first_char + len(self.vocabulary.chars)
+        first_title = first_region + len(self.vocabulary.regions)
         self._words = {term: number for number, term in enumerate(self.vocabulary.words)}
         self._chars = {term: number for number, term in enumerate(self.vocabulary.chars, first_char)}
         self._regions = {term: number for number, term in enumerate(self.vocabulary.regions, first_region)}
+        first_slot = first_title + len(self.vocabulary.titles)
+        self._titles = {term: number for number, term in enumerate(self.vocabulary.titles, first_title)}
+        first_sign = first_slot + len(self.vocabulary.slots)
+        self._facts = {
+            "slots": {term: number for number, term in enumerate(self.vocabulary.slots, first_slot)},
+            "signs": {term: number for number, term in enumerate(self.vocabulary.signs, first_sign)},
+        }
 
     def extract(self, text: PreparedText) -> Features:
         """The features of one text; unknown terms have none."""
-        word_part = self._weigh(np.array([number for number, *_ in self._word_terms(text)], dtype=np.int64))
+        words = self.extract_words(text)
+        word_part = words.indices, words.weights
         char_part = self._weigh(_joined([self._char_terms(word) for word in text.words.split()]))
         region = self._regions.get(text.region)
         region_part = ([], []) if region is None else ([region], [self.idf[region]])
+        titles = [self._titles[stem] for stem in text.title.split() if stem in self._titles]
+        parts = [word_part, char_part, region_part, self._weigh(np.array(titles, dtype=np.int64))]
+        for view, known in self._facts.items():
+            if known:
+                facts = np.array(sorted({known[term] for term in FACTS[view](text) if term in known}), np.int64)
+                parts.append((facts, self.idf[facts]))
+        if text.meaning is not None and self.vocabulary.dimensions:
+            size = len(self.vocabulary)
+            parts.append((np.arange(size - self.vocabulary.dimensions, size), text.meaning.astype(np.float64)))
         return Features(
-            np.concatenate([word_part[0], char_part[0], region_part[0]]).astype(np.int64, copy=False),
-            np.concatenate([word_part[1], char_part[1], region_part[1]]),
+            np.concatenate([part[0] for part in parts]).astype(np.int64, copy=False),
+            np.concatenate([part[1] for part in parts]),
         )
 
+    def extract_words(self, text: PreparedText) -> Features:
+        """The features of the first view alone: stems and pairs of stems."""
+        return Features(*self._weigh(np.array([number for number, *_ in self._word_terms(text)], dtype=np.int64)))
+
     def occurrences(self, text: PreparedText) -> Occurrences:
-        """Where each feature but the region stands, so that its weight can be shared out to the text's words."""
+        """Where each feature of words stands, so that its weight can be shared out to the text's words.
+
+        A stem of the title speaks for itself wherever it stands in the text.
+        """
         features: list[Indices] = []
         places: list[Indices] = []
         for place, word in enumerate(text.words.split()):
@@ -94,8 +137,8 @@ class FeatureExtractor:
             features.append(numbers)
             places.append(np.full(len(numbers), place))
         counted = _joined(features)
-        pairs = [(number, first, last) for number, first, last in self._word_terms(text)]
-        words = np.array([[number, place] for number, first, last in pairs for place in (first, last)], dtype=np.int64)
+        terms = [*self._word_terms(text), *self._title_terms_in(text)]
+        words = np.array([[number, place] for number, first, last in terms for place in (first, last)], dtype=np.int64)
         words = words.reshape(-1, 2)
         all_features = np.concatenate([counted, words[:, 0]])
         amounts = np.concatenate([np.ones(len(counted)), np.full(len(words), 0.5)])
@@ -118,6 +161,13 @@ class FeatureExtractor:
         for (first, left), (last, right) in pairwise(stems):
             if (number := known.get(f"{left} {right}")) is not None:
                 yield number, first, last
+
+    def _title_terms_in(self, text: PreparedText) -> Iterator[tuple[int, int, int]]:
+        """(number, place, place) of each word whose stem is a known one of the title."""
+        title = set(text.title.split()) & self._titles.keys()
+        for place, stem in enumerate(text.stems.split()):
+            if stem in title:
+                yield self._titles[stem], place, place
 
     def _char_terms(self, word: str) -> Indices:
         """The numbers of a word's known character n-grams, one for each occurrence."""

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from model.features import Features, Floats
 
+ANYWHERE = ""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -18,7 +20,8 @@ class Head:
 
     Probabilities are the softmax of scores times `inverse_temperature` (temperature scaling: Guo et al. 2017,
     "On Calibration of Modern Neural Networks"). `thresholds` gives, by region, the least probability at which a program
-    may act on the answer by itself; a region that isn't in it has proven nothing, so there it never may.
+    may act on the answer by itself; a region that isn't in it has proven nothing, so there it never may. A threshold of
+    `ANYWHERE` is one for all regions.
     """
 
     name: str

@@ -1,15 +1,21 @@
-"""Routing: from a prediction to a disposition, and whether it may happen without a person."""
+"""Routing: from a prediction to a disposition, whether it may happen without a person, and what else to tell one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from data.complaint import Complaint, Jurisdiction
 from data.region import Agency, Area, Region, known_regions, load_region
 from model.areas import AreaFinder, Mention
-from model.bundle import SECTOR, Bundle
+from model.bundle import COMPLETENESS, SECTOR, Bundle
+from model.completeness import INCOMPLETE_FROM, CompletenessAnswer, CompletenessJudge
+from model.heads import ANYWHERE
+from model.jurisdiction import JurisdictionAnswer, JurisdictionJudge
+from model.matters import find_two_matters
 from model.prediction import Prediction
+from model.urgency import UrgencyAssessment, assess_urgency
 
 ALTERNATIVES = 3
 
@@ -31,6 +37,7 @@ class Reason(StrEnum):
     AREA_UNKNOWN = "area-unknown"
     AREA_AMBIGUOUS = "area-ambiguous"
     OTHER_GOVERNMENT = "other-government"
+    TWO_MATTERS = "two-matters"
 
 
 REASON_TEXTS = {
@@ -40,7 +47,8 @@ REASON_TEXTS = {
     Reason.UNREADABLE: "Tidak ada kata yang dikenal dalam laporan ini.",
     Reason.AREA_UNKNOWN: "Wilayah (kecamatan, kelurahan, atau desa) tidak disebut.",
     Reason.AREA_AMBIGUOUS: "Lebih dari satu wilayah mungkin dimaksud.",
-    Reason.OTHER_GOVERNMENT: "Perkara ini tampaknya kewenangan pemerintah lain.",
+    Reason.OTHER_GOVERNMENT: "Perkara ini tampaknya bukan wewenang pemerintah daerah ini.",
+    Reason.TWO_MATTERS: "Laporan ini tampaknya memuat dua perkara untuk dua instansi; pertimbangkan untuk memecahnya.",
 }
 
 
@@ -65,30 +73,72 @@ class Disposition:
 
 
 @dataclass(frozen=True)
+class Split:
+    """Two matters of one complaint, for two agencies, and the probability of both."""
+
+    choices: tuple[Choice, Choice]
+    probability: float
+
+
+@dataclass(frozen=True)
 class Routed:
-    """One complaint's prediction and what follows from it in a region."""
+    """One complaint's prediction and what follows from it in a region.
+
+    `urgency` is None for a bundle without that head, `split` where the complaint seems to hold one matter.
+    """
 
     prediction: Prediction
     disposition: Disposition
+    urgency: UrgencyAssessment | None
+    jurisdiction: JurisdictionAnswer
+    completeness: CompletenessAnswer
+    split: Split | None
 
 
 class Router:
-    """A bundle at work for one region. Keep it: building it reads the region's place names."""
+    """A bundle at work for one region. Keep it: building it reads the region's place names and the written cues."""
 
     def __init__(self, bundle: Bundle, region: Region) -> None:
         self.bundle = bundle
         self.region = region
         self.finder = AreaFinder(region)
+        self._jurisdiction = JurisdictionJudge(region, bundle.chain)
+        of_completeness = bundle.heads[COMPLETENESS].thresholds if COMPLETENESS in bundle.heads else {}
+        self._completeness = CompletenessJudge(of_completeness.get(ANYWHERE, INCOMPLETE_FROM))
 
     def route(self, complaint: Complaint) -> Routed:
         """Predict and decide. A complaint that names no region is taken to be of this one."""
         known = complaint if complaint.region else replace(complaint, region=self.region.code)
-        [prediction] = self.bundle.predict([known])
+        text = self.bundle.chain.prepare(known)
+        prediction = self.bundle.predict_text(text)
         mentions = self.finder.find(known)
+        jurisdiction = self._jurisdiction.answer(text, prediction)
+        split = self._split(known, prediction)
+        doubts = [Reason.OTHER_GOVERNMENT] * (not jurisdiction.is_ours) + [Reason.TWO_MATTERS] * (split is not None)
+        threshold = self.bundle.heads[SECTOR].thresholds.get(known.region)
         return Routed(
-            prediction,
-            decide(prediction, mentions, self.finder, self.bundle.heads[SECTOR].thresholds.get(known.region)),
+            prediction=prediction,
+            disposition=decide(prediction, mentions, self.finder, threshold, doubts),
+            urgency=assess_urgency(prediction.urgency, text) if prediction.urgency else None,
+            jurisdiction=jurisdiction,
+            completeness=self._completeness.answer(text, prediction, mentions),
+            split=split,
         )
+
+    def _split(self, complaint: Complaint, prediction: Prediction) -> Split | None:
+        found = find_two_matters(complaint, prediction, self.bundle.predict)
+        if found is None:
+            return None
+        halves = zip((found.first, found.second), found.texts, strict=True)
+        first, second = (
+            _choose(
+                half.label, half.probability, self.finder.find(replace(complaint, title="", text=text)), self.finder
+            )
+            for half, text in halves
+        )
+        if first.agency == second.agency:
+            return None
+        return Split((first, second), found.probability)
 
 
 class Routers:
@@ -112,19 +162,25 @@ class Routers:
         return self.of(complaint.region).route(complaint)
 
 
-def decide(prediction: Prediction, mentions: list[Mention], finder: AreaFinder, threshold: float | None) -> Disposition:
+def decide(
+    prediction: Prediction,
+    mentions: list[Mention],
+    finder: AreaFinder,
+    threshold: float | None,
+    more_doubts: Sequence[Reason] = (),
+) -> Disposition:
     """Route the likeliest sector in the finder's region; a person looks first if anything speaks against it."""
     choices = [
         _choose(ranked.label, ranked.probability, mentions, finder) for ranked in prediction.sectors[: ALTERNATIVES + 1]
     ]
     first = choices[0]
     several = len(finder.candidates(mentions, first.sector)) > 1
-    doubts = [*_doubts_of_model(prediction, threshold), *_doubts_of_place(first, several_areas=several)]
+    doubts = [*_doubts_of_model(prediction, threshold), *_doubts_of_place(first, several_areas=several), *more_doubts]
     return Disposition(
         choice=first,
         alternatives=tuple(choices[1:]),
         outcome=Outcome.REVIEW if doubts else Outcome.AUTO,
-        reasons=tuple(doubts) or (Reason.CONFIDENT,),
+        reasons=tuple(dict.fromkeys(doubts)) or (Reason.CONFIDENT,),
     )
 
 

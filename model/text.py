@@ -7,12 +7,13 @@ of the optional ones are on, and a bundle's manifest records the names of those 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, groupby
 
 from data.complaint import Complaint
 from data.errors import UnknownName
+from model.encoder import Encoder, Meanings
 from model.expansion import expand_word, expansions, tell_apart, translate_word, translations
 from model.masking import KINDS, mask_personal_data
 from model.normalising import (
@@ -95,11 +96,19 @@ def shown_word(word: str) -> str:
 
 @dataclass(frozen=True)
 class PreparedText:
-    """A complaint ready for the features: `words` as spelled, `stems` one for one beside them."""
+    """A complaint ready for the features: `words` as spelled, `stems` one for one beside them.
+
+    Both are of title and text; `title` holds the stems of the title alone, "" where there is none. `names_area` tells
+    whether an area of the complaint's region is named in them, as far as anybody looked. `meaning` is the sentence
+    embedding (d,), if the chain has an encoder.
+    """
 
     words: str
     stems: str
     region: str
+    title: str = ""
+    names_area: bool = False
+    meaning: Meanings | None = field(default=None, compare=False, repr=False)
 
 
 class _WordMemory(dict[str, tuple[str, ...]]):
@@ -143,16 +152,24 @@ class TextChain:
     """Some of the steps, in their order, ready to run; neighbouring word steps run as one.
 
     The surface steps run until nothing changes, so the chain leaves its own words as they are. `stems` are stems known
-    before, as a bundle carries them, so that none of those is computed again. Raises `UnknownName` for a step that this
-    program doesn't have.
+    before, as a bundle carries them, so that none of those is computed again. An `encoder` embeds the text as typed but
+    for personal data; `names_area` looks for areas. Raises `UnknownName` for a step that this program doesn't have.
     """
 
-    def __init__(self, names: Iterable[str], stems: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        stems: Mapping[str, str] | None = None,
+        encoder: Encoder | None = None,
+        names_area: Callable[[Complaint], bool] | None = None,
+    ) -> None:
         wanted = set(names)
         for name in sorted(wanted - ALL_STEPS.keys()):
             raise UnknownName("text step", name, ALL_STEPS)
         self.names = [name for name in ALL_STEPS if name in wanted]
         self.stems = dict(stems or {})
+        self._encoder = encoder
+        self._names_area = names_area
         surface = [step for step in SURFACE_STEPS if step.name in wanted]
         self._of_text = [step.of_text for step in surface if step.of_text]
         self._of_words = _compiled([step for step in surface if step.of_words or step.of_word])
@@ -161,15 +178,28 @@ class TextChain:
         self._stems = _WordMemory(stemming, self.stems if stemming else {})
 
     def prepare(self, complaint: Complaint) -> PreparedText:
-        """Run the steps over title and text."""
-        text = self._after_steps_of_text(full_text(complaint))
+        """Run the steps over title and text, and over the title by itself."""
+        words = self._words(full_text(complaint))
+        title = self._stems.rewrite(self._words(complaint.title)) if complaint.title else []
+        return PreparedText(
+            words=" ".join(words),
+            stems=" ".join(self._stems.rewrite(words)),
+            region=complaint.region,
+            title=" ".join(title),
+            names_area=self._names_area is not None and self._names_area(complaint),
+            meaning=self._encoder.encode([mask_personal_data(full_text(complaint))])[0] if self._encoder else None,
+        )
+
+    def _words(self, text: str) -> list[str]:
+        """A text's words once no step changes anything more."""
+        text = self._after_steps_of_text(text)
         for _ in range(_MOST_ROUNDS):
             words = self._settled(split_words(text))
             joined = " ".join(words)
             text = self._after_steps_of_text(joined)
             if text == joined:
                 break
-        return PreparedText(joined, " ".join(self._stems.rewrite(words)), complaint.region)
+        return words
 
     def _settled(self, words: list[str]) -> list[str]:
         """The words when no more step on words changes them.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from data.region import load_region
 from model.bundle import FORMAT
+from model.encoder import seconds_per_text
 from serving.problems import MEDIA_TYPE, problem
 from serving.schemas import (
     CaseAnswer,
+    EncoderCost,
     Health,
     NewComplaint,
     NewPredictions,
@@ -48,6 +51,8 @@ _BODY_PROBLEMS = {
 def api_routes(triage: Triage) -> APIRouter:
     """The API's operations over one triage."""
     routes = APIRouter()
+    name = triage.bundle.encoder
+    encoder = EncoderCost(name=name, seconds_per_complaint=round(seconds_per_text(name), 3)) if name else None
 
     @routes.post(
         "/v1/complaints",
@@ -79,13 +84,14 @@ def api_routes(triage: Triage) -> APIRouter:
         responses=_problems(**_BODY_PROBLEMS),
     )
     def create_predictions(new: NewPredictions) -> Predictions:
-        """Sector, agency, area and urgency of 1 to 1,000 complaints, in their order."""
+        """Sector, agency, area, urgency, jurisdiction and completeness of 1 to 1,000 complaints, in their order."""
         answers = []
         for item in new.complaints:
             complaint = item.to_complaint()
             routed = triage.route(complaint)
             explanation = triage.explain(complaint, routed.disposition.choice.sector) if new.explain else None
-            answers.append(prediction_answer(routed, explanation))
+            region = load_region(complaint.region or triage.region)
+            answers.append(prediction_answer(routed, region, explanation))
         return Predictions(model_version=triage.bundle.version, predictions=answers)
 
     @routes.get("/livez", tags=["health"], summary="Is the process up?")
@@ -104,6 +110,12 @@ def api_routes(triage: Triage) -> APIRouter:
         """Answers 200 once the bundle is loaded and while the database answers."""
         if not triage.store.is_ready():
             return problem(503, "The database doesn't answer.")
-        return Readiness(status="ok", model_version=triage.bundle.version, region=triage.region, format=FORMAT)
+        return Readiness(
+            status="ok",
+            model_version=triage.bundle.version,
+            region=triage.region,
+            format=FORMAT,
+            encoder=encoder,
+        )
 
     return routes

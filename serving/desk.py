@@ -6,15 +6,16 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from data.complaint import Complaint, Confidentiality, Urgency
+from data.complaint import Complaint, Confidentiality, Jurisdiction, Urgency
 from data.region import Region, load_region
 from data.sectors import find_sector
+from model.completeness import SlotState
 from model.routing import REASON_TEXTS, Reason
 from model.text import TextChain, shown_word
 from serving.case import Case, LabelSource, Status, Verdict
@@ -28,6 +29,16 @@ _WORDS_SHOWN = 8
 _OPENING_SHOWN = 140
 # A word is listed, and marked in the text, from this share of the strongest word's contribution on.
 _LISTED_FROM, _MARKED_FROM = 0.05, 0.2
+# Less alike than this, an earlier case tells a moderator nothing.
+_SIMILAR_FROM = 0.3
+_JURISDICTION = {
+    Jurisdiction.LOCAL: "Ada pada pemerintah daerah ini.",
+    Jurisdiction.PROVINCE: "Tampaknya ada pada pemerintah provinsi.",
+    Jurisdiction.CENTRAL: "Tampaknya ada pada pemerintah pusat.",
+    Jurisdiction.PRIVATE: "Tampaknya tidak ada pada pemerintah, karena ini perkara swasta atau perorangan.",
+    Jurisdiction.UNCLEAR: "Belum jelas siapa yang berwenang.",
+}
+_SLOTS = {"place": "tempat", "object": "hal atau layanan yang dilaporkan", "problem": "masalahnya"}
 _ZONE = timezone(timedelta(hours=7), "WIB")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"]
 _STATUS = {Status.ROUTED: "Diteruskan otomatis", Status.WAITING: "Menunggu putusan", Status.DECIDED: "Sudah diputuskan"}
@@ -94,6 +105,23 @@ class WordView:
 
 
 @dataclass(frozen=True)
+class NoteView:
+    """Something to know before deciding, and the draft of what to write to the citizen, if any."""
+
+    title: str
+    text: str
+    draft: str = ""
+
+
+@dataclass(frozen=True)
+class SimilarView:
+    id: str
+    percent: str
+    is_duplicate: bool
+    age: str
+
+
+@dataclass(frozen=True)
 class ReviewView:
     agency: str
     sector: str
@@ -132,6 +160,8 @@ class CasePage:
     suggestion_name: str
     percent: str
     reasons: list[str]
+    notes: list[NoteView]
+    similar: list[SimilarView]
     words: list[WordView]
     alternatives: list[OptionView]
     likely: list[OptionView]
@@ -245,6 +275,8 @@ def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, proble
         else f"{find_sector(answer.sector).name}: wilayah belum diketahui",
         percent=_percent(answer.probability),
         reasons=[REASON_TEXTS[Reason(code)] for code in detail["reasons"]],
+        notes=_notes(answer.detail, region),
+        similar=_similar(answer.detail),
         words=[
             WordView(word, contribution > 0, round(100 * abs(contribution) / strongest) if strongest else 0)
             for word, contribution in words[:_WORDS_SHOWN]
@@ -258,6 +290,39 @@ def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, proble
         form=sent or SentForm(suggestion.value if suggestion else "lain", "", str(answer.urgency), ""),
         problem=problem,
     )
+
+
+def _notes(detail: dict[str, Any], region: Region) -> list[NoteView]:
+    """What is worth knowing of jurisdiction, completeness, urgency and a second matter; old cases lack some of it."""
+    notes = []
+    if detail.get("urgency_reasons"):
+        notes.append(NoteView("Tanda bahaya", f"Terbaca dalam laporan: {', '.join(detail['urgency_reasons'])}."))
+    jurisdiction, completeness, split = (detail.get(name) for name in ("jurisdiction", "completeness", "split"))
+    if jurisdiction and jurisdiction["referral"]:
+        who = f" Dapat dirujuk ke {jurisdiction['responsible']}." if jurisdiction["responsible"] else ""
+        text = _JURISDICTION[Jurisdiction(jurisdiction["level"])] + who
+        notes.append(NoteView("Kewenangan", text, jurisdiction["referral"]))
+    if completeness and completeness["question"]:
+        missing = [_SLOTS[slot["name"]] for slot in completeness["slots"] if slot["state"] == SlotState.MISSING]
+        text = f"Belum disebut: {', '.join(missing)}." if missing else "Laporan ini mungkin belum jelas."
+        notes.append(NoteView("Kelengkapan", text, completeness["question"]))
+    if split:
+        both = [_option(region, choice["agency"] or "", choice["sector"]) for choice in split["choices"]]
+        text = " serta ".join(option.agency or option.sector for option in both)
+        notes.append(NoteView("Dua perkara", f"Mungkin untuk {text}, peluang {_percent(split['probability'])}."))
+    return notes
+
+
+def _similar(detail: dict[str, Any]) -> list[SimilarView]:
+    return [
+        SimilarView(found["case_id"], _percent(found["similarity"]), found["is_duplicate"], _age(found["days_apart"]))
+        for found in detail.get("similar", [])
+        if found["is_duplicate"] or found["similarity"] >= _SIMILAR_FROM
+    ]
+
+
+def _age(days: float) -> str:
+    return "kurang dari sehari sebelumnya" if days < 1 else f"{days:.0f} hari sebelumnya"
 
 
 def marked_pieces(text: str, deciding: set[str], chain: TextChain) -> list[Piece]:
@@ -361,9 +426,10 @@ def _urgency(level: int) -> UrgencyView:
 
 def _percent(probability: float) -> str:
     """A probability in per cent; never 100 or 0, which no model can know."""
-    if probability > 0.99:
-        return "lebih dari 99 %"
-    return "kurang dari 1 %" if probability < 0.01 else f"{probability * 100:.0f} %"
+    share = (
+        "lebih dari 99" if probability > 0.99 else "kurang dari 1" if probability < 0.01 else f"{probability * 100:.0f}"
+    )
+    return f"{share}\N{NO-BREAK SPACE}%"
 
 
 def _time(moment: datetime) -> str:

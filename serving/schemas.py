@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,12 +11,13 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic.config import JsonDict
 
 from data.complaint import Complaint, Confidentiality, Jurisdiction, Urgency
-from data.region import Agency, known_regions, load_region
+from data.region import Agency, Region, known_regions, load_region
 from data.sectors import find_sector
+from model.completeness import SlotState
 from model.prediction import Explanation
-from model.routing import REASON_TEXTS, Choice, Outcome, Reason, Routed
+from model.routing import REASON_TEXTS, Outcome, Reason, Routed
 from serving.case import Case, LabelSource, Review, Status
-from serving.triage import LONGEST_CHANNEL, Intake, explanation_detail
+from serving.triage import LONGEST_CHANNEL, Intake, explanation_detail, routed_detail
 
 LONGEST_TEXT = 20_000
 MOST_PREDICTIONS = 1_000
@@ -138,9 +140,60 @@ class ChoiceAnswer(_Answer):
 
 
 class UrgencyAnswer(_Answer):
+    """`reasons` name, in Indonesian, the dangers that the text tells of, whether or not they raised the level.
+
+    `probability` is what the model itself gives this level: little where an emergency raised it.
+    """
+
     level: int
     name: str
     probability: float | None
+    reasons: list[str] = []
+
+
+class JurisdictionAnswer(_Answer):
+    """Which government may act. Where it isn't ours: who is responsible, if known, and a draft to tell the citizen."""
+
+    level: Jurisdiction
+    probability: float
+    is_ours: bool
+    responsible: str | None
+    cues: list[str]
+    referral: str
+
+
+class SlotAnswer(_Answer):
+    """`place`, `object` or `problem`; `found`: the words that say it."""
+
+    name: str
+    state: SlotState
+    found: list[str]
+
+
+class CompletenessAnswer(_Answer):
+    """Whether an officer can act without asking back, and a draft of what to ask; empty if it can."""
+
+    is_complete: bool
+    probability_incomplete: float
+    slots: list[SlotAnswer]
+    question: str
+
+
+class SplitAnswer(_Answer):
+    """Two matters for two agencies, and the probability of both: a suggestion to split the complaint."""
+
+    choices: list[ChoiceAnswer]
+    probability: float
+
+
+class SimilarAnswer(_Answer):
+    """An earlier case that the complaint resembles; `is_duplicate` if it seems to be the same complaint again."""
+
+    case_id: str
+    similarity: float
+    is_duplicate: bool
+    days_apart: float
+    same_place: bool | None
 
 
 class ReasonAnswer(_Answer):
@@ -170,6 +223,9 @@ class PredictionAnswer(ChoiceAnswer):
     reasons: list[ReasonAnswer]
     alternatives: list[ChoiceAnswer]
     urgency: UrgencyAnswer | None
+    jurisdiction: JurisdictionAnswer | None
+    completeness: CompletenessAnswer | None
+    split: SplitAnswer | None
     explanation: WordsAnswer | None = None
 
 
@@ -202,6 +258,7 @@ class CaseAnswer(_Answer):
     created_at: datetime
     model_version: str
     prediction: PredictionAnswer
+    similar: list[SimilarAnswer]
     review: ReviewAnswer | None
 
 
@@ -209,25 +266,32 @@ class Health(_Answer):
     status: str
 
 
+class EncoderCost(_Answer):
+    """A bundle's sentence encoder, and what it adds to the answer of an ordinary complaint, measured at the start."""
+
+    name: str
+    seconds_per_complaint: float
+
+
 class Readiness(_Answer):
     status: str
     model_version: str
     region: str
     format: int
+    encoder: EncoderCost | None
 
 
-def prediction_answer(routed: Routed, explanation: Explanation | None) -> PredictionAnswer:
+def prediction_answer(routed: Routed, region: Region, explanation: Explanation | None) -> PredictionAnswer:
     """The answer to a prediction that isn't kept."""
-    disposition = routed.disposition
-    choice, urgency = disposition.choice, routed.prediction.urgency
+    choice, urgency, detail = routed.disposition.choice, routed.urgency, routed_detail(routed)
+    level = urgency.level if urgency else None
     return PredictionAnswer(
         **_choice(choice.sector, choice.agency, choice.probability).model_dump(),
         area=choice.area.name if choice.area else None,
-        outcome=disposition.outcome,
-        reasons=[ReasonAnswer(code=reason, text=REASON_TEXTS[reason]) for reason in disposition.reasons],
-        alternatives=[_of_choice(alternative) for alternative in disposition.alternatives],
-        urgency=urgency_answer(int(urgency[0].label), urgency[0].probability) if urgency else None,
+        outcome=routed.disposition.outcome,
+        urgency=_urgency(level, urgency.probabilities[urgency.level] if urgency else None, detail),
         explanation=WordsAnswer(**explanation_detail(explanation)) if explanation else None,
+        **_said_beside(detail, region),
     )
 
 
@@ -235,23 +299,20 @@ def case_answer(case: Case) -> CaseAnswer:
     """The answer to a question about a case."""
     answer, detail, region = case.answer, case.answer.detail, load_region(case.complaint.region)
 
-    def choice(sector: str, agency: str | None, probability: float) -> ChoiceAnswer:
-        return _choice(sector, region.all_agencies.get(agency) if agency else None, probability)
-
     prediction = PredictionAnswer(
-        **choice(answer.sector, answer.agency, answer.probability).model_dump(),
+        **_of_detail(region, answer.sector, answer.agency, answer.probability).model_dump(),
         area=answer.area,
         outcome=Outcome(answer.outcome),
-        reasons=[ReasonAnswer(code=Reason(code), text=REASON_TEXTS[Reason(code)]) for code in detail["reasons"]],
-        alternatives=[choice(**alternative) for alternative in detail["alternatives"]],
-        urgency=None if answer.urgency is None else urgency_answer(answer.urgency, answer.urgency_probability),
+        urgency=_urgency(answer.urgency, answer.urgency_probability, detail),
         explanation=WordsAnswer(**detail["explanation"]),
+        **_said_beside(detail, region),
     )
     return CaseAnswer(
         **{name: getattr(case, name) for name in _CASE_FIELDS},
         **vars(case.complaint),
         model_version=answer.model_version,
         prediction=prediction,
+        similar=[SimilarAnswer(**found) for found in detail.get("similar", [])],
         review=_review(case.review) if case.review else None,
     )
 
@@ -259,24 +320,44 @@ def case_answer(case: Case) -> CaseAnswer:
 _CASE_FIELDS = ("id", "status", "channel", "confidentiality", "received_at", "created_at")
 
 
-def urgency_answer(level: int, probability: float | None) -> UrgencyAnswer:
+def _urgency(level: int | None, probability: float | None, detail: Mapping[str, Any]) -> UrgencyAnswer | None:
     """An urgency with the name moderators know it by."""
-    return UrgencyAnswer(level=level, name=Urgency(level).name.lower(), probability=probability)
+    if level is None:
+        return None
+    reasons = detail.get("urgency_reasons", [])
+    return UrgencyAnswer(level=level, name=Urgency(level).name.lower(), probability=probability, reasons=reasons)
+
+
+def _said_beside(detail: Mapping[str, Any], region: Region) -> dict[str, Any]:
+    """What `routed_detail` holds, as answers; a case taken in by an earlier version lacks some of it."""
+    jurisdiction, completeness, split = (detail.get(name) for name in ("jurisdiction", "completeness", "split"))
+    return {
+        "reasons": [ReasonAnswer(code=Reason(code), text=REASON_TEXTS[Reason(code)]) for code in detail["reasons"]],
+        "alternatives": [_of_detail(region, **choice) for choice in detail["alternatives"]],
+        "jurisdiction": JurisdictionAnswer(**jurisdiction) if jurisdiction else None,
+        "completeness": CompletenessAnswer(**completeness) if completeness else None,
+        "split": split
+        and SplitAnswer(
+            choices=[_of_detail(region, **choice) for choice in split["choices"]], probability=split["probability"]
+        ),
+    }
 
 
 def _review(review: Review) -> ReviewAnswer:
     return ReviewAnswer(
         sector=review.verdict.sector,
         agency=review.verdict.agency,
-        urgency=urgency_answer(review.verdict.urgency, None),
+        urgency=UrgencyAnswer(
+            level=review.verdict.urgency, name=Urgency(review.verdict.urgency).name.lower(), probability=None
+        ),
         label_source=review.label_source,
         decided_at=review.decided_at,
         note=review.verdict.note,
     )
 
 
-def _of_choice(choice: Choice) -> ChoiceAnswer:
-    return _choice(choice.sector, choice.agency, choice.probability)
+def _of_detail(region: Region, sector: str, agency: str | None, probability: float) -> ChoiceAnswer:
+    return _choice(sector, region.all_agencies.get(agency) if agency else None, probability)
 
 
 def _choice(sector: str, agency: Agency | None, probability: float) -> ChoiceAnswer:

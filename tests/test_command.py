@@ -29,7 +29,10 @@ ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "data" / "samples" / "kab-tangerang.csv"
 REGION = ("--region", "kab-tangerang")
 COMMANDS = (("train",), ("evaluate",), ("predict",), ("serve",), ("rows", "export"))
-PREDICT_HEADER = "id,sector,sector_probability,top3,agency,agency_name,area,outcome,urgency,urgency_probability"
+PREDICT_HEADER = (
+    "id,sector,sector_probability,top3,agency,agency_name,area,outcome,urgency,urgency_probability,"
+    "jurisdiction,complete"
+)
 TRAINED, OVERLAP, LATER = 300, 40, 60
 
 
@@ -95,7 +98,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     lines = lines_of(SAMPLES)
     rows = write_rows(folder / "rows.csv", lines[:TRAINED])
     later = write_rows(folder / "later.csv", lines[TRAINED - OVERLAP : TRAINED + LATER])
-    training = disposisi("train", rows, *REGION, "--into", folder / "bundle")
+    training = disposisi("train", rows, *REGION, "--no-corpus", "--into", folder / "bundle")
     assert training.code == 0, training.err
     return Desk(rows, later, folder / "bundle", training)
 
@@ -204,7 +207,7 @@ def mixed(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Mixed:
     bare[3] |= {"sector": "nope"}
     first, second = write_rows(folder / "a.csv", bare[:100]), write_rows(folder / "b.csv", bare[100:])
     wishes = ("--recipe", "plain", "--annotations", added, "--skip-bad-rows")
-    ran = disposisi("train", first, second, *REGION, "--into", folder / "bundle", *wishes)
+    ran = disposisi("train", first, second, *REGION, "--no-corpus", "--into", folder / "bundle", *wishes)
     assert ran.code == 0, ran.err
     return Mixed(bare, folder / "bundle", ran)
 
@@ -228,7 +231,9 @@ def test_train_leaves_bad_rows_out_when_asked_and_keeps_them_beside_the_bundle(m
 
 
 def test_train_does_not_leave_out_a_whole_file_without_a_word(desk: Desk, tmp_path: Path) -> None:
-    ran = disposisi("train", desk.rows, "nope.csv", *REGION, "--into", tmp_path / "bundle", "--skip-bad-rows")
+    ran = disposisi(
+        "train", desk.rows, "nope.csv", *REGION, "--no-corpus", "--into", tmp_path / "bundle", "--skip-bad-rows"
+    )
     assert "nope.csv" in ran.err
 
 
@@ -243,7 +248,7 @@ def test_train_refuses_a_folder_that_holds_something_before_reading_a_row(desk: 
 def test_train_puts_a_new_bundle_in_the_place_of_an_old_one_when_asked(desk: Desk, tmp_path: Path) -> None:
     shutil.copytree(desk.bundle, tmp_path / "bundle")
     rows = write_rows(tmp_path / "rows.csv", lines_of(desk.rows)[:100])
-    ran = disposisi("train", rows, *REGION, "--into", tmp_path / "bundle", "--replace")
+    ran = disposisi("train", rows, *REGION, "--no-corpus", "--into", tmp_path / "bundle", "--replace")
     assert ran.code == 0, ran.err
     assert load_bundle(tmp_path / "bundle").version != load_bundle(desk.bundle).version
     assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", "bundle"}
@@ -252,7 +257,7 @@ def test_train_puts_a_new_bundle_in_the_place_of_an_old_one_when_asked(desk: Des
 def test_train_replaces_bundles_only_and_no_other_folder(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "surat").mkdir()
     (tmp_path / "surat" / "keputusan.txt").write_text("penting", encoding="utf-8")
-    disposisi("train", desk.rows, *REGION, "--into", tmp_path / "surat", "--replace")
+    disposisi("train", desk.rows, *REGION, "--no-corpus", "--into", tmp_path / "surat", "--replace")
     assert (tmp_path / "surat" / "keputusan.txt").is_file()
 
 
@@ -294,7 +299,7 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_train_refuses_rows_it_can_not_learn_from_and_writes_nothing(
     name: str, expected: str, bad_files: Path, tmp_path: Path
 ) -> None:
-    message = refused("train", bad_files / name, *REGION, "--into", tmp_path / "bundle")
+    message = refused("train", bad_files / name, *REGION, "--no-corpus", "--into", tmp_path / "bundle")
     assert expected in message
     assert list(tmp_path.iterdir()) == []
 
@@ -394,14 +399,15 @@ def test_evaluate_as_json_is_valid_json_of_figures_in_their_intervals(evaluation
 def test_evaluate_tells_how_good_the_bundle_is_by_language(
     desk: Desk, evaluation: dict[str, object], tmp_path: Path
 ) -> None:
-    languages = evaluation["languages"]
-    assert isinstance(languages, list)
+    slices = evaluation["slices"]
+    assert isinstance(slices, list)
+    languages = [line for line in slices if line["kind"] == "language"]
     assert sum(line["rows"] for line in languages) == LATER
     given = [line | {"language": ("jawa", "")[number % 2]} for number, line in enumerate(lines_of(desk.later))]
     rows = write_rows(tmp_path / "rows.csv", given)
     ran = disposisi("evaluate", desk.bundle, rows, *REGION)
     assert ran.code == 0, ran.err
-    [line] = [line.split() for line in ran.out.splitlines() if line.split()[0] == "jawa"]
+    [line] = [line.split() for line in ran.out.splitlines() if line.split()[:1] == ["jawa"]]
     assert line[1] == str(LATER // 2)
 
 
@@ -464,6 +470,9 @@ def test_predict_gives_probabilities_urgencies_and_outcomes(predicted: Path) -> 
             assert 0 < float(line[column]) <= 1
         assert line["urgency"] in {"0", "1", "2", "3"}
         assert line["outcome"] in {"auto", "review"}
+        assert line["jurisdiction"] in {"local", "province", "central", "private", "unclear"}
+        assert line["complete"] in {"0", "1"}
+    assert {line["complete"] for line in lines} == {"0", "1"}
     assert len({line["sector"] for line in lines}) > 5
 
 

@@ -1,63 +1,47 @@
-"""How good a bundle is on labelled rows: every figure with its interval, and what was left out."""
+"""How good a bundle is on labelled rows: every figure with its interval, for all rows and for parts of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.complaint import LabelledRow, Urgency
 from data.errors import TooFewRows
 from data.progress import Progress, silent
 from data.region import Area, Region, fold_name
 from data.sectors import AREA_SECTORS, VILLAGE_OFFICE
-from model.bundle import Bundle
+from model.bundle import COMPLETE, COMPLETENESS, INCOMPLETE, JURISDICTION, SECTOR, URGENCY, Bundle
 from model.features import Floats
 from model.language import majority_language
-from model.prediction import Prediction
-from model.routing import Disposition, Outcome, Routers
+from model.prediction import Ranked
+from model.routing import Outcome, Routed, Routers
 from model.text import prepare
+from training.figures import (
+    Figure,
+    SectorLine,
+    Slice,
+    calibration_error,
+    caught_figure,
+    f1_figure,
+    kappa_figure,
+    macro_f1_figure,
+    mean_figure,
+    sector_lines,
+    slices_of,
+)
+from training.heads import QUESTIONS
 from training.splitting import Ints, near_copy_groups
 
-RESAMPLES = 1_000
-_SEED = 20220101
-_BINS = 15
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A share or score with its 95 % interval (bootstrap over groups of near-copies) and the rows it rests on."""
-
-    value: float
-    low: float
-    high: float
-    rows: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f}-{self.high:.3f}, n={self.rows})"
-
-
-@dataclass(frozen=True)
-class SectorLine:
-    """One sector: rows that have it as label, and how many of them, and of those given it, are right."""
-
-    sector: str
-    rows: int
-    recall: float
-    precision: float | None
-
-
-@dataclass(frozen=True)
-class LanguageLine:
-    """The rows of one language, the file's own word for it or else the one that is mixed into the text."""
-
-    language: str
-    rows: int
-    sector_accuracy: Figure
-    sector_top3: Figure
+# The part of a queue, most urgent first, that should hold the urgent ones.
+_READ_FIRST = 0.3
+_FEW_ROWS = 30
+_SHORT, _LONG = 15, 60
+_LENGTHS = (f"under {_SHORT} words", f"{_SHORT} to {_LONG - 1} words", f"{_LONG} words or more")
 
 
 @dataclass(frozen=True)
@@ -67,6 +51,8 @@ class Evaluation:
     `calibration_error` is the expected calibration error of the first sector in 15 bins of equal width (Naeini 2015).
     `area_accuracy` is over rows of kecamatan and village offices whose area stands in the text, title or location; the
     area is the one found for the row's own sector, so that a wrong sector isn't counted twice.
+    `urgency_caught_at_30` is the share of rows of level 2 or 3 among the 30 % whose expected level (sum of level times
+    probability) is highest. `incomplete_recall` and `_precision` are over the rows that are, or are called, incomplete.
     """
 
     bundle: str
@@ -84,41 +70,88 @@ class Evaluation:
     urgency_accuracy: Figure | None
     urgency_macro_f1: Figure | None
     urgency_kappa: Figure | None
+    urgency_caught_at_30: Figure | None
+    jurisdiction_accuracy: Figure | None
+    jurisdiction_macro_f1: Figure | None
+    incomplete_f1: Figure | None
+    incomplete_recall: Figure | None
+    incomplete_precision: Figure | None
     sectors: tuple[SectorLine, ...]
-    languages: tuple[LanguageLine, ...]
+    slices: tuple[Slice, ...]
 
     def as_dict(self) -> dict[str, object]:
         """Every figure under its name, fit for JSON."""
         return asdict(self)
 
     def as_text(self) -> str:
-        """Every figure on a line that says what it is."""
-        lines = [f"Bundle {self.bundle} on {self.rows} rows for {self.region} (95 % intervals in brackets)"]
+        """Every figure on a line that says what it is, in groups."""
+        lines = [f"Bundle {self.bundle} on {self.rows} rows for {self.region}"]
         if self.left_out_as_seen:
             lines.append(f"{self.left_out_as_seen} rows were in its training and are left out.")
-        lines += [f"  {title:<44} {getattr(self, name) or '-'}" for name, title in _TITLES.items()]
-        error = "-" if self.calibration_error is None else f"{self.calibration_error:.3f}"
-        lines.append(f"  {'calibration error (ECE, 15 bins)':<44} {error}")
-        lines.append(f"  {'sector':<24} {'rows':>6} {'found':>7} {'right':>7}")
+        lines.append(f"In brackets: 95 % interval and n, its rows. Of few rows (under {_FEW_ROWS}) it is unsure too.")
+        for group, titles in _TITLES.items():
+            lines += ["", group]
+            lines += [f"  {title:<42} {_shown(getattr(self, name))}" for name, title in titles.items()]
+        lines += [*self._slice_lines(), *self._sector_lines()]
+        return "\n".join(lines)
+
+    def _slice_lines(self) -> Iterator[str]:
+        kind = ""
+        if self.slices:
+            yield f"\n{'Sector by parts of the rows':<26} {'rows':>6}  {'sector right':<19}    among the first three"
+        for part in self.slices:
+            if part.kind != kind:
+                kind = part.kind
+                yield f" by {kind}"
+            figures = f"{part.accuracy.without_rows()}    {part.top3.without_rows()}"
+            yield f"  {part.name:<24} {part.rows:>6}  {figures}{_few(part.rows)}"
+
+    def _sector_lines(self) -> Iterator[str]:
+        if self.sectors:
+            yield f"\n{'Sector by sector':<26} {'rows':>6} {'found':>7} {'right':>7}"
+            yield "  found: of the rows of the sector, share given it; right: of the rows given it, share that are its"
         for line in self.sectors:
             right = "-" if line.precision is None else f"{line.precision:.2f}"
-            lines.append(f"  {line.sector:<24} {line.rows:>6} {line.recall:>7.2f} {right:>7}")
-        lines.append(f"  {'language':<24} {'rows':>6}  sector right, among the first three")
-        lines += [f"  {r.language:<24} {r.rows:>6}  {r.sector_accuracy}, {r.sector_top3}" for r in self.languages]
-        return "\n".join(lines)
+            yield f"  {line.sector:<24} {line.rows:>6} {line.recall:>7.2f} {right:>7}"
 
 
 _TITLES = {
-    "sector_accuracy": "sector right",
-    "sector_top3": "sector among the first three",
-    "sector_macro_f1": "sector macro-F1",
-    "agency_accuracy": "agency right",
-    "area_accuracy": "area right where one is named",
-    "auto_share": "share routed without a person",
-    "auto_precision": "of those, sector right",
-    "urgency_accuracy": "urgency right",
-    "urgency_macro_f1": "urgency macro-F1",
-    "urgency_kappa": "urgency quadratic kappa",
+    "Sector": {
+        "sector_accuracy": "sector right",
+        "sector_top3": "sector among the first three",
+        "sector_macro_f1": "sector macro-F1",
+        "calibration_error": "calibration error (ECE, 15 bins)",
+    },
+    "Routing": {
+        "auto_share": "share routed without a person",
+        "auto_precision": "of those, sector right",
+        "agency_accuracy": "agency right",
+        "area_accuracy": "area right where one is named",
+    },
+    "Urgency": {
+        "urgency_accuracy": "urgency right",
+        "urgency_macro_f1": "urgency macro-F1",
+        "urgency_kappa": "urgency quadratic kappa",
+        "urgency_caught_at_30": "levels 2 and 3 in the most urgent 30 %",
+    },
+    "Jurisdiction": {
+        "jurisdiction_accuracy": "jurisdiction right",
+        "jurisdiction_macro_f1": "jurisdiction macro-F1",
+    },
+    "Completeness": {
+        "incomplete_recall": "of the incomplete, called so",
+        "incomplete_precision": "of those called incomplete, right",
+        "incomplete_f1": "incomplete F1",
+    },
+}
+
+# The ways in which rows are alike, in the order of the report.
+_KINDS: dict[str, Callable[[LabelledRow], str]] = {
+    "region": lambda row: row.complaint.region or "no region",
+    "language": lambda row: row.language or majority_language(row.complaint.text),
+    "text length": lambda row: _length(len(row.complaint.text.split())),
+    "title": lambda row: "with a title" if row.complaint.title else "without a title",
+    "location": lambda row: "with a location" if row.complaint.location else "without a location",
 }
 
 
@@ -130,10 +163,10 @@ def evaluate(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progre
     if not rows:
         raise TooFewRows("There are no rows to evaluate on.")
     unseen = [row for row in rows if not bundle.has_seen(row.complaint)]
-    if unseen and not any(row.sector or row.agency or row.urgency is not None for row in unseen):
-        raise TooFewRows(f"None of the {len(unseen)} rows that are new to the bundle has a label: nothing to measure.")
     if not unseen:
         raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
+    if not any(row.agency or any(question.label(row) is not None for question in QUESTIONS) for row in unseen):
+        raise TooFewRows(f"None of the {len(unseen)} rows that are new to the bundle has a label: nothing to measure.")
     progress("scores", 0.1)
     groups = near_copy_groups([prepare(row.complaint) for row in unseen])
     routers = Routers(bundle, region)
@@ -143,48 +176,81 @@ def evaluate(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progre
     areas = [
         finder.choose(finder.find(row.complaint), row.sector or "") for row, finder in zip(unseen, finders, strict=True)
     ]
-    measures = _Measures(unseen, [r.prediction for r in routed], [r.disposition for r in routed], areas, groups)
+    measures = _Measures(unseen, routed, areas, groups)
     return Evaluation(
         bundle=bundle.version,
         region=region.code,
         rows=len(unseen),
         left_out_as_seen=len(rows) - len(unseen),
-        **(measures.of_sectors() | measures.of_places() | measures.of_urgency()),
+        **measures.of_sectors(),
+        **measures.of_places(),
+        **measures.of_urgency(),
+        **measures.of_jurisdiction(),
+        **measures.of_completeness(),
     )
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """The rows that have a label for a head's question, with what the head answered; arrays (n,)."""
+
+    index: Ints
+    labels: list[str]
+    ranked: list[tuple[Ranked, ...]]
+    groups: Ints
+
+    @cached_property
+    def found(self) -> list[str]:
+        return [ranked[0].label for ranked in self.ranked]
+
+    @cached_property
+    def right(self) -> Floats:
+        return self.among(1)
+
+    def among(self, first: int) -> Floats:
+        """1 for each row whose label is among the first answers, else 0."""
+        pairs = zip(self.labels, self.ranked, strict=True)
+        return np.array([label in [r.label for r in ranked[:first]] for label, ranked in pairs], dtype=np.float64)
+
+
+def _given(label: str | int | None, routed: Routed, head: str) -> tuple[Ranked, ...]:
+    """What was answered first, then the head's other labels; nothing where the bundle has no such head."""
+    ranked: tuple[Ranked, ...] = getattr(routed.prediction, head)
+    if label is None or not ranked:
+        return ()
+    return tuple(sorted(ranked, key=lambda answer: answer.label != str(label)))
+
+
+def _urgency_given(routed: Routed) -> tuple[Ranked, ...]:
+    return _given(int(routed.urgency.level) if routed.urgency else None, routed, URGENCY)
 
 
 @dataclass(frozen=True)
 class _Measures:
     rows: Sequence[LabelledRow]
-    predictions: Sequence[Prediction]
-    dispositions: Sequence[Disposition]
+    routed: Sequence[Routed]
     areas: Sequence[Area | None]
     groups: Ints
 
     def of_sectors(self) -> dict[str, Any]:
-        labelled = np.array([i for i, row in enumerate(self.rows) if row.sector is not None], dtype=np.int64)
-        labels = [str(self.rows[i].sector) for i in labelled]
-        found = [self.predictions[i].sector.label for i in labelled]
-        first3 = [[ranked.label for ranked in self.predictions[i].sectors[:3]] for i in labelled]
-        right = np.array([a == b for a, b in zip(labels, found, strict=True)], dtype=np.float64)
-        top3 = np.array([a in b for a, b in zip(labels, first3, strict=True)], dtype=np.float64)
-        confidence = np.array([self.predictions[i].sector.probability for i in labelled])
-        auto = np.array([self.dispositions[i].outcome is Outcome.AUTO for i in labelled], dtype=np.bool_)
-        groups = self.groups[labelled]
+        told = self._answered(SECTOR, lambda routed: routed.prediction.sectors)
+        top3 = told.among(3)
+        confidence = np.array([ranked[0].probability for ranked in told.ranked])
+        auto = np.array([self.routed[i].disposition.outcome is Outcome.AUTO for i in told.index], dtype=np.bool_)
         return {
-            "sector_accuracy": mean_figure(right, groups),
-            "sector_top3": mean_figure(top3, groups),
-            "sector_macro_f1": _macro_f1_figure(labels, found, groups),
-            "calibration_error": calibration_error(confidence, right) if len(right) else None,
-            "auto_share": mean_figure(auto.astype(np.float64), groups),
-            "auto_precision": mean_figure(right[auto], groups[auto]),
-            "sectors": _sector_lines(labels, found),
-            "languages": _language_lines([self.rows[i] for i in labelled], right, top3, groups),
+            "sector_accuracy": mean_figure(told.right, told.groups),
+            "sector_top3": mean_figure(top3, told.groups),
+            "sector_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
+            "calibration_error": calibration_error(confidence, told.right) if told.labels else None,
+            "auto_share": mean_figure(auto.astype(np.float64), told.groups),
+            "auto_precision": mean_figure(told.right[auto], told.groups[auto]),
+            "sectors": sector_lines(told.labels, told.found),
+            "slices": self._slices(told, top3),
         }
 
     def of_places(self) -> dict[str, Any]:
         named = [i for i, row in enumerate(self.rows) if row.agency is not None]
-        given = [self.dispositions[i].choice.agency for i in named]
+        given = [self.routed[i].disposition.choice.agency for i in named]
         agency_right = np.array(
             [a is not None and a.code == self.rows[i].agency for i, a in zip(named, given, strict=True)], dtype=float
         )
@@ -201,113 +267,67 @@ class _Measures:
         }
 
     def of_urgency(self) -> dict[str, Any]:
-        known = [i for i, row in enumerate(self.rows) if row.urgency is not None and self.predictions[i].urgency]
-        labels = [str(self.rows[i].urgency) for i in known]
-        found = [self.predictions[i].urgency[0].label for i in known]
-        groups = self.groups[known]
-        right = np.array([a == b for a, b in zip(labels, found, strict=True)], dtype=np.float64)
+        told = self._answered(URGENCY, _urgency_given)
+        assessed = [self.routed[i].urgency for i in told.index]
+        scores = np.array([urgency.score if urgency else 0.0 for urgency in assessed])
+        pressing = np.array([int(label) >= Urgency.TINGGI for label in told.labels], dtype=np.bool_)
+        levels = [str(int(level)) for level in Urgency]
         return {
-            "urgency_accuracy": mean_figure(right, groups),
-            "urgency_macro_f1": _macro_f1_figure(labels, found, groups),
-            "urgency_kappa": _label_figure(labels, found, groups, quadratic_kappa, [str(int(u)) for u in Urgency]),
+            "urgency_accuracy": mean_figure(told.right, told.groups),
+            "urgency_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
+            "urgency_kappa": kappa_figure(told.labels, told.found, told.groups, levels),
+            "urgency_caught_at_30": caught_figure(scores, pressing, told.groups, _READ_FIRST),
         }
 
+    def of_jurisdiction(self) -> dict[str, Any]:
+        told = self._answered(JURISDICTION, lambda routed: _given(routed.jurisdiction.level, routed, JURISDICTION))
+        return {
+            "jurisdiction_accuracy": mean_figure(told.right, told.groups),
+            "jurisdiction_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
+        }
 
-def macro_f1(confusion: Floats, counted: NDArray[np.bool_] | None = None) -> float:
-    """Mean F1 over the labels that occur, or over those `counted` (k,); `confusion` (k, k) counts label by answer."""
-    hits = np.diag(confusion)
-    labelled, answered = confusion.sum(axis=1), confusion.sum(axis=0)
-    f1 = 2 * hits / np.maximum(labelled + answered, 1e-12)
-    return float(f1[labelled > 0 if counted is None else counted & (labelled + answered > 0)].mean())
+    def of_completeness(self) -> dict[str, Any]:
 
+        def answer(routed: Routed) -> tuple[Ranked, ...]:
+            return _given(COMPLETE if routed.completeness.complete else INCOMPLETE, routed, COMPLETENESS)
 
-def quadratic_kappa(confusion: Floats) -> float:
-    """Cohen's kappa with quadratic weights (Cohen 1968); labels are in their order in `confusion` (k, k)."""
-    steps = np.arange(len(confusion))
-    weights = (steps[:, None] - steps[None, :]) ** 2
-    expected = np.outer(confusion.sum(axis=1), confusion.sum(axis=0)) / confusion.sum()
-    disagreement = (weights * expected).sum()
-    return float(1 - (weights * confusion).sum() / disagreement) if disagreement else 0.0
+        told = self._answered(COMPLETENESS, answer)
+        is_label = np.array([label == INCOMPLETE for label in told.labels], dtype=np.bool_)
+        is_answer = np.array([answer == INCOMPLETE for answer in told.found], dtype=np.bool_)
+        return {
+            "incomplete_f1": f1_figure(is_label, is_answer, told.groups),
+            "incomplete_recall": mean_figure(told.right[is_label], told.groups[is_label]),
+            "incomplete_precision": mean_figure(told.right[is_answer], told.groups[is_answer]),
+        }
 
+    def _slices(self, told: _Answered, top3: Floats) -> tuple[Slice, ...]:
+        rows = [self.rows[i] for i in told.index]
+        names = {kind: [name_of(row) for row in rows] for kind, name_of in _KINDS.items()}
+        order = {"text length": _LENGTHS}
+        parts = [slices_of(k, names[k], told.right, top3, told.groups, order.get(k, ())) for k in _KINDS]
+        return tuple(chain.from_iterable(parts))
 
-def calibration_error(confidence: Floats, right: Floats) -> float:
-    """Expected calibration error in 15 bins of equal width; arrays (n,)."""
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=_BINS)
-    return float(np.abs(gaps).sum() / len(right))
-
-
-def mean_figure(values: Floats, groups: Ints) -> Figure | None:
-    """The mean of values (n,) with its interval; None for no values."""
-    if not len(values):
-        return None
-    _, inverse = np.unique(groups, return_inverse=True)
-    sums, counts = np.bincount(inverse, weights=values), np.bincount(inverse)
-    drawn = _draws(len(sums))
-    low, high = np.quantile([float(draw @ sums) / float(draw @ counts) for draw in drawn], (0.025, 0.975))
-    return Figure(float(values.mean()), float(low), float(high), len(values))
-
-
-def _label_figure(
-    labels: Sequence[str],
-    found: Sequence[str],
-    groups: Ints,
-    score: Callable[[Floats], float],
-    scale: Sequence[str] = (),
-) -> Figure | None:
-    """A score of the confusion matrix with its interval; `scale` lists labels that are steps, also those unused."""
-    if not labels:
-        return None
-    names = list(scale) or sorted({*labels, *found})
-    code = {name: number for number, name in enumerate(names)}
-    cells = np.array([code[a] * len(names) + code[b] for a, b in zip(labels, found, strict=True)])
-    _, inverse = np.unique(groups, return_inverse=True)
-
-    def scored(weights: Floats) -> float:
-        counts = np.bincount(cells, weights=weights, minlength=len(names) ** 2)
-        return score(counts.astype(np.float64).reshape(len(names), len(names)))
-
-    drawn = [scored(draw[inverse]) for draw in _draws(int(inverse.max()) + 1)]
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return Figure(scored(np.ones(len(labels))), float(low), float(high), len(labels))
+    def _answered(self, head: str, answer: Callable[[Routed], tuple[Ranked, ...]]) -> _Answered:
+        [label] = [question.label for question in QUESTIONS if question.name == head]
+        labels, answers = [label(row) for row in self.rows], [answer(routed) for routed in self.routed]
+        both = [(i, a, b) for i, (a, b) in enumerate(zip(labels, answers, strict=True)) if a is not None and b]
+        index = np.array([i for i, _, _ in both], dtype=np.int64)
+        return _Answered(index, [a for _, a, _ in both], [b for _, _, b in both], self.groups[index])
 
 
-def _macro_f1_figure(labels: Sequence[str], found: Sequence[str], groups: Ints) -> Figure | None:
-    """Macro-F1 over the labels of all rows. A resample that draws no row of a label but answers it scores 0 there."""
-    names = sorted({*labels, *found})
-    counted = np.array([name in set(labels) for name in names])
-    return _label_figure(labels, found, groups, lambda confusion: macro_f1(confusion, counted), names)
+def _length(words: int) -> str:
+    return _LENGTHS[(words >= _SHORT) + (words >= _LONG)]
 
 
-def _draws(groups: int) -> list[Floats]:
-    """How often each group is drawn in each resample: `RESAMPLES` arrays (groups,)."""
-    random = np.random.default_rng(_SEED)
-    return [
-        np.bincount(random.integers(0, groups, groups), minlength=groups).astype(np.float64) for _ in range(RESAMPLES)
-    ]
+def _shown(figure: Figure | float | None) -> str:
+    if figure is None or isinstance(figure, float):
+        return "-" if figure is None else f"{figure:.3f}"
+    return f"{figure}{_few(figure.rows)}"
 
 
-def _sector_lines(labels: Sequence[str], found: Sequence[str]) -> tuple[SectorLine, ...]:
-    pairs: NDArray[np.str_] = np.array([labels, found]).reshape(2, -1)
-    lines = []
-    for sector in sorted(set(labels)):
-        is_label, is_answer = pairs[0] == sector, pairs[1] == sector
-        hits = int((is_label & is_answer).sum())
-        answered = int(is_answer.sum())
-        rows = int(is_label.sum())
-        lines.append(SectorLine(sector, rows, hits / rows, hits / answered if answered else None))
-    return tuple(sorted(lines, key=lambda line: -line.rows))
-
-
-def _language_lines(rows: Sequence[LabelledRow], right: Floats, top3: Floats, groups: Ints) -> tuple[LanguageLine, ...]:
-    languages = np.array([row.language or majority_language(row.complaint.text) for row in rows], dtype=object)
-    lines = []
-    for language in sorted(set(languages)):
-        own = languages == language
-        accuracy, among = mean_figure(right[own], groups[own]), mean_figure(top3[own], groups[own])
-        if accuracy is not None and among is not None:
-            lines.append(LanguageLine(language, int(own.sum()), accuracy, among))
-    return tuple(sorted(lines, key=lambda line: -line.rows))
+def _few(rows: int) -> str:
+    """A warning where an interval of so few rows is itself unsure: of three right ones it is 1 to 1."""
+    return "  few rows" if rows < _FEW_ROWS else ""
 
 
 def _names_its_area(row: LabelledRow) -> bool:

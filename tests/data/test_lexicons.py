@@ -28,14 +28,20 @@ from model.stemming import is_root, sastrawi_stem, stem
 from model.text import ALL_STEPS
 from tests.conftest import SHARED
 
-OF_TWO_COLUMNS = (*TABLES, "units", "stems")
+OF_TWO_COLUMNS = (*TABLES, "units", "stems", "place_words")
 LISTS_OF_WORDS = ("loan_verbs", "names_that_are_words", "not_affixed", "not_names")
-LISTS = (*LISTS_OF_WORDS, "place_names_that_are_words")
+LISTS = (*LISTS_OF_WORDS, "not_place_names", "place_names_that_are_words")
 HEADERS = {
     **{table: ["form", "meaning"] for table in (*TABLES, "units")},
     "stems": ["word", "stem"],
     "ambiguous": ["form", "meaning", "previous", "following"],
     "affixes": ["language", "prefix", "suffix", "own_prefix", "own_suffix", "example", "expected"],
+    # Their rules are held beside what reads them: tests/model/test_urgency, test_jurisdiction, test_completeness.
+    "danger_signs": ["level", "within", "words", "unless", "reason"],
+    "jurisdiction_cues": ["phrase", "level", "office", "body", "matter", "sectors", "strength"],
+    "matter_words": ["stem", "kind"],
+    "missing_questions": ["sector", "place_need", "place", "object", "problem"],
+    "place_words": ["word", "kind"],
 }
 MEANING = re.compile(r"[a-z]+( [a-z]+)*")
 # Forms that the treebanks have for something else: a retweet, an English "no", a letter's "PP". Complaints don't.

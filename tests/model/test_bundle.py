@@ -20,6 +20,7 @@ import pytest
 from data.complaint import Complaint, LabelledRow
 from data.errors import BundleError, OutputExists
 from data.rows import read_rows
+from model.areas import names_area
 from model.bundle import FORMAT, Bundle, _checksum, is_bundle, load_bundle
 from model.prediction import Ranked
 from model.text import ALL_STEPS, REQUIRED_STEPS, TextChain
@@ -490,7 +491,7 @@ def test_a_loaded_bundle_reads_every_sample_as_a_chain_without_stems_does(
     bundle_folder: Path, sample_rows: Sequence[LabelledRow]
 ) -> None:
     loaded = load_bundle(bundle_folder)
-    computing = TextChain(loaded.text_steps)
+    computing = TextChain(loaded.text_steps, names_area=names_area)
     assert [
         row.id for row in sample_rows if loaded.chain.prepare(row.complaint) != computing.prepare(row.complaint)
     ] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from data.complaint import Complaint
 from data.region import load_region
 from data.sectors import DISTRICT_OFFICE, VILLAGE_OFFICE, all_sectors
+from model import routing
 from model.areas import AreaFinder
 from model.bundle import Bundle
+from model.matters import TwoMatters
 from model.prediction import Prediction, Ranked
 from model.routing import ALTERNATIVES, REASON_TEXTS, Disposition, Outcome, Reason, Router, Routers, decide
 from training.fitting import Training
@@ -25,7 +28,10 @@ REASON_CASES: list[tuple[Reason, str, dict[str, object]]] = [
     (Reason.AREA_AMBIGUOUS, DISTRICT_OFFICE, {"text": "kecamatan Curug atau kecamatan Legok"}),
     (Reason.AREA_AMBIGUOUS, VILLAGE_OFFICE, {"text": "desa Klebet atau kelurahan Sukabakti"}),
     (Reason.OTHER_GOVERNMENT, "energy", {}),
+    (Reason.TWO_MATTERS, "public-works", {"more_doubts": [Reason.TWO_MATTERS]}),
 ]
+ROAD = "Jalan di Desa Klebet berlubang besar dan aspalnya mengelupas"
+CLINIC = "obat di puskesmas Curug habis dan petugas loketnya kurang ramah"
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +47,13 @@ def route(
     *,
     threshold: float | None = 0.9,
     known_words: int = 5,
+    more_doubts: Sequence[Reason] = (),
 ) -> Disposition:
     """The disposition of a text whose likeliest sector is given."""
     others = [code for code in all_sectors() if code != sector]
     rest = [Ranked(code, (1 - probability) / len(others)) for code in others]
     prediction = Prediction((Ranked(sector, probability), *rest), known_words=known_words)
-    return decide(prediction, finder.find(Complaint(text)), finder, threshold)
+    return decide(prediction, finder.find(Complaint(text)), finder, threshold, more_doubts)
 
 
 def test_every_reason_has_an_indonesian_text_of_its_own() -> None:
@@ -81,6 +88,11 @@ def test_doubts_of_the_model_and_of_the_place_are_both_told(finder: AreaFinder) 
     assert route(finder, VILLAGE_OFFICE, threshold=None).reasons == (Reason.NO_THRESHOLD, Reason.AREA_UNKNOWN)
     unreadable = route(finder, DISTRICT_OFFICE, 0.1, known_words=0)
     assert unreadable.reasons == (Reason.UNREADABLE, Reason.AREA_UNKNOWN)
+
+
+def test_a_doubt_that_is_raised_twice_is_told_once(finder: AreaFinder) -> None:
+    disposition = route(finder, "energy", more_doubts=[Reason.OTHER_GOVERNMENT, Reason.TWO_MATTERS])
+    assert disposition.reasons == (Reason.OTHER_GOVERNMENT, Reason.TWO_MATTERS)
 
 
 def test_an_unreadable_text_waits_however_sure_the_model_is(finder: AreaFinder) -> None:
@@ -210,3 +222,59 @@ def test_a_router_leaves_a_text_of_unknown_words_to_a_person(training: Training)
     assert routed.prediction.known_words == 0
     assert Reason.UNREADABLE in routed.disposition.reasons
     assert routed.disposition.outcome is Outcome.REVIEW
+
+
+@pytest.fixture(scope="module")
+def bold(training: Training) -> Router:
+    """A router that is sure of all that it reads."""
+    return Router(with_thresholds(training, {"kab-tangerang": 0.0}), load_region("kab-tangerang"))
+
+
+def test_two_matters_for_two_agencies_wait_with_both_choices(bold: Router) -> None:
+    routed = bold.route(Complaint(f"{ROAD}. Selain itu {CLINIC}"))
+    assert (routed.disposition.outcome, routed.disposition.reasons) == (Outcome.REVIEW, (Reason.TWO_MATTERS,))
+    assert routed.split is not None
+    chosen = [
+        (choice.agency.code, choice.area.name) for choice in routed.split.choices if choice.agency and choice.area
+    ]
+    assert chosen == [("dbmsda", "Klebet"), ("dinkes", "Curug")]
+    for text in (ROAD, CLINIC):
+        alone = bold.route(Complaint(text))
+        assert (alone.disposition.outcome, alone.split) == (Outcome.AUTO, None)
+
+
+def test_two_matters_that_one_agency_answers_for_are_no_split(bold: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    def both(first: str, second: str) -> None:
+        found = TwoMatters(Ranked(first, 0.9), Ranked(second, 0.8), 0.72, (ROAD, CLINIC))
+        monkeypatch.setattr(routing, "find_two_matters", lambda *_: found)
+
+    both("disaster", "fire-rescue")
+    routed = bold.route(Complaint(ROAD))
+    assert (routed.disposition.outcome, routed.split) == (Outcome.AUTO, None)
+    both("disaster", "health")
+    split = bold.route(Complaint(ROAD)).split
+    assert split is not None
+    assert (split.choices[0].sector, split.choices[1].sector, split.probability) == ("disaster", "health", 0.72)
+
+
+def test_a_road_of_the_province_waits_though_roads_are_the_regions_own(bold: Router) -> None:
+    routed = bold.route(Complaint("Jalan provinsi berlubang besar, aspal di ruas jalan provinsi ini mengelupas"))
+    assert routed.disposition.choice.agency is not None
+    assert routed.disposition.choice.agency.level == "local"
+    assert (routed.jurisdiction.level, routed.jurisdiction.is_ours) == ("province", False)
+    assert routed.disposition.reasons == (Reason.OTHER_GOVERNMENT,)
+
+
+def test_an_incomplete_complaint_is_asked_about_and_goes_on(bold: Router) -> None:
+    routed = bold.route(Complaint("ada sampah menumpuk"))
+    assert not routed.completeness.complete
+    assert "Di mana" in routed.completeness.question
+    assert routed.disposition.outcome is Outcome.AUTO
+
+
+def test_a_bundle_with_the_question_of_the_sector_alone_still_routes(training: Training) -> None:
+    bundle = replace(training.bundle, heads={"sector": training.bundle.heads["sector"]})
+    routed = Router(bundle, load_region("kab-tangerang")).route(Complaint(ROAD))
+    assert routed.urgency is None
+    assert routed.jurisdiction.is_ours
+    assert routed.completeness.complete

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from data.complaint import Complaint
 from model.bundle import SECTOR, Bundle, load_bundle
 from serving.app import create_app
 from serving.store import Store, open_store
-from serving.triage import Triage
+from serving.triage import Intake, Triage
 from tests.serving.processes import Server
 
 REGION = "kab-tangerang"
+EARLIER = "Perahu penyeberangan kecapung di kali Cirarab bocor dan talinya hampir putus"
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +60,12 @@ def client(triage: Triage) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="session")
-def server(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server process that tests share; none of them may count on its queue."""
-    with Server(bundle_folder, tmp_path_factory.mktemp("server") / "cases.db") as running:
+def server(bundle: Bundle, bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server process that tests share; none of them may count on its queue. `EARLIER` is older than the process."""
+    database = tmp_path_factory.mktemp("server") / "cases.db"
+    with closing(open_store(str(database))) as store:
+        Triage(bundle, REGION, store).receive(Intake(Complaint(EARLIER), datetime(2024, 5, 6, tzinfo=UTC)))
+    with Server(bundle_folder, database) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -647,6 +647,41 @@ def test_a_secret_case_is_marked_on_the_desk_and_stays_out_of_the_export(
     [row] = csv.DictReader(written.splitlines())
     assert (row["id"], row["confidentiality"]) == (anonymous.id, "anonim")
     assert (row["sector"], row["suggested_sector"]) == ("oversight", anonymous.answer.sector)
+
+
+def test_a_case_page_tells_what_to_know_and_offers_drafts_to_the_citizen(client: TestClient, triage: Triage) -> None:
+    said = {
+        "Kabel listrik PLN putus dan menjuntai di jalan Desa Klebet": [
+            "Tanda bahaya. Terbaca dalam laporan: kabel listrik putus atau menjuntai.",
+            "Kewenangan. Tampaknya ada pada pemerintah pusat. Dapat dirujuk ke PLN UP3 Cikupa.",
+            "Rancangan balasan Terima kasih atas laporan Anda.",
+        ],
+        "ada sampah menumpuk": ["Kelengkapan. Belum disebut: tempat.", "Rancangan balasan", "Di mana letaknya?"],
+        "Jalan di Desa Klebet berlubang besar, aspal mengelupas. Selain itu obat di puskesmas Curug habis dan petugas "
+        "loketnya kurang ramah": [
+            "Dua perkara. Mungkin untuk Dinas Bina Marga dan Sumber Daya Air serta Dinas Kesehatan, peluang",
+        ],
+    }
+    for text, notes in said.items():
+        page = checked_page(client.get(f"/kasus/{take_in(triage, text).id}"))
+        assert [note for note in notes if note not in page.text] == []
+        assert len(page.every("summary")) == page.text.count("Rancangan balasan")
+    plain = checked_page(client.get(f"/kasus/{take_in(triage, 'Petugas loket puskesmas Curug kurang ramah').id}"))
+    assert not plain.every("details")
+
+
+def test_a_case_page_leads_to_similar_cases_and_names_likely_duplicates(client: TestClient, triage: Triage) -> None:
+    monday = datetime(2026, 3, 2, 5, tzinfo=UTC)
+    first = take_in(triage, received_at=monday)
+    page = checked_page(client.get(f"/kasus/{first.id}"))
+    assert "Laporan serupa" not in page.text
+    again = take_in(triage, received_at=monday + timedelta(days=4))
+    page = checked_page(client.get(f"/kasus/{again.id}"))
+    assert "Laporan serupa" in page.text
+    assert f"Kasus {first.id[:8]} kemiripan lebih dari 99 %, 4 hari sebelumnya kemungkinan laporan ganda" in page.text
+    assert [link["href"] for link in page.every("a") if first.id in link["href"]] == [f"/kasus/{first.id}"]
+    secret = take_in(triage, confidentiality=Confidentiality.RAHASIA, received_at=monday + timedelta(days=5))
+    assert "Laporan serupa" not in checked_page(client.get(f"/kasus/{secret.id}")).text
 
 
 @pytest.mark.parametrize(

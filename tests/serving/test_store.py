@@ -197,6 +197,24 @@ def test_routed_cases_are_listed_the_newest_first_page_by_page(store: Store) -> 
     }
 
 
+def test_all_cases_come_out_the_one_received_last_first(store: Store) -> None:
+    received = {"kasus-1": 1, "kasus-2": 3, "kasus-3": 2}
+    for case_id, hour in received.items():
+        store.add(replace(CASE, id=case_id, received_at=NOON + timedelta(hours=hour), created_at=NOON))
+    store.decide("kasus-3", REVIEW)
+    listed = list(store.newest())
+    assert [case.id for case in listed] == ["kasus-2", "kasus-3", "kasus-1"]
+    assert [case.review for case in listed] == [None, REVIEW, None]
+
+
+def test_cases_can_be_added_while_all_are_being_read(store: Store) -> None:
+    store.add(waiting_case(1))
+    reading = store.newest()
+    first = next(reading)
+    store.add(waiting_case(2))
+    assert [first.id, *(case.id for case in reading)] == ["kasus-1"]
+
+
 def test_reviews_come_out_in_the_order_they_were_given(store: Store) -> None:
     order = [3, 1, 4, 0, 2]
     for number in sorted(order):

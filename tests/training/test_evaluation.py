@@ -1,4 +1,4 @@
-"""Evaluation: every figure against scikit-learn's or one worked out by hand, with intervals that hold it."""
+"""Evaluation: which rows and answers each figure rests on, worked out by hand, and how they are told."""
 
 from __future__ import annotations
 
@@ -11,36 +11,32 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
-from data.complaint import Complaint, LabelledRow
+from data.complaint import Complaint, Jurisdiction, LabelledRow
 from data.errors import TooFewRows
 from data.region import load_region
-from model.bundle import Bundle, fingerprint
+from model.bundle import COMPLETE, INCOMPLETE, Bundle, fingerprint
 from model.features import Vocabulary
 from model.heads import Head
+from model.routing import Router
 from model.text import ALL_STEPS, REQUIRED_STEPS
 from tests.conftest import ROOT
-from training.evaluation import (
-    Evaluation,
-    Figure,
-    calibration_error,
-    evaluate,
-    macro_f1,
-    mean_figure,
-    quadratic_kappa,
-)
+from training.evaluation import Evaluation, evaluate
+from training.figures import Figure, Slice
 from training.fitting import fit
 from training.recipe import find_recipe
 
 SECTOR_WORDS = {"obat": "health", "listrik": "energy", "sampah": "environment", "camat": "district-office"}
 URGENCY_WORDS = {"nol": "0", "satu": "1", "dua": "2", "tiga": "3"}
+JURISDICTION_WORDS = {"daerah": "local", "provinsi": "province", "pusat": "central"}
+COMPLETENESS_WORDS = {"lengkap": COMPLETE, "kurang": INCOMPLETE}
 REGION = load_region("kab-tangerang")
 
 
 def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[int] = ()) -> Bundle:
-    """A bundle that answers what a text's words say: a word for each sector, a word for each urgency."""
-    words = (*SECTOR_WORDS, *URGENCY_WORDS)
+    """A bundle that answers what a text's words say: a word for each label of each head."""
+    words = (*SECTOR_WORDS, *URGENCY_WORDS, *JURISDICTION_WORDS, *COMPLETENESS_WORDS)
 
     def head(name: str, answers: dict[str, str], limit: float | None) -> Head:
         labels = tuple(answers.values())
@@ -52,7 +48,12 @@ def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[int] = ()) -> B
     return Bundle(
         vocabulary=Vocabulary(words, (), ()),
         idf=np.ones(len(words)),
-        heads={"sector": head("sector", SECTOR_WORDS, threshold), "urgency": head("urgency", URGENCY_WORDS, None)},
+        heads={
+            "sector": head("sector", SECTOR_WORDS, threshold),
+            "urgency": head("urgency", URGENCY_WORDS, None),
+            "jurisdiction": head("jurisdiction", JURISDICTION_WORDS, None),
+            "completeness": head("completeness", COMPLETENESS_WORDS, None),
+        },
         seen=np.array(sorted(seen), dtype=np.uint64),
         text_steps=tuple(ALL_STEPS),
         version="handmade",
@@ -77,102 +78,8 @@ def holds(figure: Figure | None) -> Figure:
     return figure
 
 
-# The scores
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_macro_f1_is_scikit_learns_over_the_labels_that_occur(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    labels, found = random.choice([0, 1, 2, 4], 80), random.choice([0, 1, 3, 4], 80)
-    confusion = confusion_matrix(labels, found, labels=range(5)).astype(float)
-    expected = f1_score(labels, found, labels=np.unique(labels), average="macro", zero_division=0)
-    assert macro_f1(confusion) == pytest.approx(expected)
-
-
-def test_macro_f1_counts_a_label_that_is_only_answered_where_it_is_told_to() -> None:
-    confusion = np.array([[3.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    assert macro_f1(confusion) == pytest.approx(6 / 7)
-    assert macro_f1(confusion, np.array([True, True, False])) == pytest.approx(6 / 7 / 2)
-    assert macro_f1(confusion, np.array([True, False, True])) == pytest.approx(6 / 7), "the third neither is nor errs"
-    assert macro_f1(confusion, np.array([True, True, True])) == pytest.approx(6 / 7 / 2)
-
-
-def test_the_interval_of_macro_f1_is_no_better_for_resamples_without_the_rare_label() -> None:
-    """Where the rare label's one row isn't drawn but other rows are still taken for it, it counts as wrong."""
-    rows = numbered(
-        [make_row("listrik", sector="energy")]
-        + [make_row("listrik", sector="health")] * 4
-        + [make_row("obat", sector="health")] * 15
-    )
-    figure = holds(evaluate(make_bundle(), rows, REGION).sector_macro_f1)
-    assert figure.value == pytest.approx((2 / 6 + 30 / 34) / 2)
-    # Where only the labels drawn count, the resamples without energy are health's F1 alone: 0.50 to 0.97.
-    assert figure.low < 0.45
-    assert figure.high < 0.92
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_quadratic_kappa_is_scikit_learns(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    labels = random.choice(4, 90, p=[0.5, 0.3, 0.15, 0.05])
-    found = np.clip(labels + random.choice([-1, 0, 0, 1, 2], 90), 0, 3)
-    confusion = confusion_matrix(labels, found, labels=range(4)).astype(float)
-    assert quadratic_kappa(confusion) == pytest.approx(cohen_kappa_score(labels, found, weights="quadratic"))
-
-
-def test_quadratic_kappa_of_one_label_alone_is_nothing() -> None:
-    assert quadratic_kappa(np.array([[7.0]])) == 0.0
-
-
-def test_calibration_error_worked_out_by_hand() -> None:
-    confidence = np.array([0.95, 0.97, 0.99, 1.0, 0.5, 0.5])
-    right = np.array([1.0, 1.0, 1.0, 0.0, 1.0, 0.0])
-    # The bin from 14/15 on: mean 0.9775, 3 of 4 right; the bin of 0.5: mean 0.5, 1 of 2 right.
-    assert calibration_error(confidence, right) == pytest.approx(4 / 6 * abs(0.9775 - 0.75) + 2 / 6 * 0.0)
-
-
-def test_calibration_error_is_small_for_honest_and_large_for_boastful_confidence() -> None:
-    random = np.random.default_rng(1)
-    confidence = random.uniform(0.2, 1.0, 50_000)
-    right = (random.random(50_000) < confidence).astype(float)
-    assert calibration_error(confidence, right) < 0.02
-    assert calibration_error(np.full(50_000, 0.99), right) == pytest.approx(0.99 - right.mean())
-
-
-def test_calibration_error_of_certainty_is_none() -> None:
-    assert calibration_error(np.ones(5), np.ones(5)) == 0.0
-    assert calibration_error(np.zeros(5), np.zeros(5)) == 0.0
-
-
-# The intervals
-
-
-@pytest.mark.parametrize("share", [0.0, 0.03, 0.5, 0.9, 1.0])
-@pytest.mark.parametrize("count", [1, 2, 30, 400])
-def test_an_interval_holds_its_value(share: float, count: int) -> None:
-    values = (np.arange(count) < share * count).astype(float)
-    figure = holds(mean_figure(values, np.arange(count)))
-    assert figure.value == values.mean()
-    assert figure.rows == count
-    assert 0 <= figure.low <= figure.high <= 1
-
-
-def test_an_interval_is_as_wide_as_the_binomials() -> None:
-    figure = mean_figure((np.arange(400) % 2).astype(float), np.arange(400))
-    assert figure is not None
-    assert figure.high - figure.low == pytest.approx(2 * 1.96 * np.sqrt(0.25 / 400), rel=0.1)
-
-
-def test_near_copies_widen_the_interval() -> None:
-    values = np.repeat((np.arange(20) % 2).astype(float), 20)
-    apart, together = mean_figure(values, np.arange(400)), mean_figure(values, np.repeat(np.arange(20), 20))
-    assert apart is not None
-    assert together is not None
-    assert together.high - together.low > 3 * (apart.high - apart.low)
-
-
-def test_no_values_have_no_figure() -> None:
-    assert mean_figure(np.zeros(0), np.zeros(0, dtype=np.int64)) is None
+def slices(result: Evaluation, kind: str) -> dict[str, Slice]:
+    return {part.name: part for part in result.slices if part.kind == kind}
 
 
 # An evaluation
@@ -228,6 +135,74 @@ def test_a_level_of_urgency_that_no_row_has_still_counts_as_a_step() -> None:
     assert holds(result.urgency_kappa).value == pytest.approx(expected)
 
 
+def test_urgent_rows_are_caught_among_those_most_likely_of_level_2_or_more() -> None:
+    pairs = [("tiga", 3), ("tiga", 0), *[("dua", 2)] * 2, ("nol", 3), *[("nol", 0)] * 3, *[("nol", 1)] * 2]
+    caught = holds(evaluate(make_bundle(), urgency_rows(pairs), REGION).urgency_caught_at_30)
+    # Three of ten rows are read, of four that are equally likely: those of "tiga" and "dua", of which three are urgent.
+    assert caught.value == pytest.approx(3 * (3 / 4) / 4)
+    assert caught.rows == 4
+
+
+def test_an_expected_level_counts_every_levels_probability() -> None:
+    """ "nol tiga" is more urgent than "satu", though its likeliest level may be the lowest."""
+    pairs = [("nol tiga", 2), *[("satu", 0)] * 2, *[("nol", 0)] * 7]
+    assert holds(evaluate(make_bundle(), urgency_rows(pairs), REGION).urgency_caught_at_30).value == 1.0
+
+
+def test_where_no_row_is_urgent_none_can_be_caught() -> None:
+    result = evaluate(make_bundle(), urgency_rows([("nol", 0), ("tiga", 1), ("satu", 1)]), REGION)
+    assert result.urgency_caught_at_30 is None
+    assert holds(result.urgency_accuracy).rows == 3
+
+
+def test_jurisdiction_figures_are_of_what_the_router_answers() -> None:
+    local, province = Jurisdiction.LOCAL, Jurisdiction.PROVINCE
+    rows = numbered(
+        [
+            *[make_row("daerah", jurisdiction=local)] * 5,
+            make_row("pusat", jurisdiction=local),
+            *[make_row("provinsi", jurisdiction=province)] * 2,
+            make_row("daerah", jurisdiction=Jurisdiction.PRIVATE),
+            *[make_row("daerah", sector="health")] * 4,
+        ]
+    )
+    bundle = make_bundle()
+    result = evaluate(bundle, rows, REGION)
+    answers = [Router(bundle, REGION).route(row.complaint).jurisdiction.level.value for row in rows[:9]]
+    labels = [row.jurisdiction.value for row in rows[:9] if row.jurisdiction]
+    assert holds(result.jurisdiction_accuracy).value == pytest.approx(accuracy_score(labels, answers))
+    assert holds(result.jurisdiction_accuracy).rows == 9
+    expected = f1_score(labels, answers, labels=sorted(set(labels)), average="macro", zero_division=0)
+    assert holds(result.jurisdiction_macro_f1).value == pytest.approx(expected)
+
+
+def test_completeness_figures_worked_out_by_hand() -> None:
+    rows = numbered(
+        [
+            *[make_row("kurang", complete=False)] * 3,
+            make_row("lengkap", complete=False),
+            *[make_row("kurang", complete=True)] * 2,
+            *[make_row("lengkap", complete=True)] * 6,
+            *[make_row("kurang", sector="health")] * 4,
+        ]
+    )
+    result = evaluate(make_bundle(), rows, REGION)
+    recall, precision, f1 = (
+        holds(figure) for figure in (result.incomplete_recall, result.incomplete_precision, result.incomplete_f1)
+    )
+    assert [recall.rows, precision.rows, f1.rows] == [4, 5, 12]
+    assert [recall.value, precision.value, f1.value] == pytest.approx([3 / 4, 3 / 5, 2 * 3 / (4 + 5)])
+
+
+def test_completeness_is_told_only_as_far_as_rows_tell_it() -> None:
+    taken = evaluate(make_bundle(), numbered([make_row("kurang", complete=True)] * 3), REGION)
+    assert (taken.incomplete_recall, taken.incomplete_f1) == (None, None)
+    assert holds(taken.incomplete_precision).value == 0.0
+    missed = evaluate(make_bundle(), numbered([make_row("lengkap", complete=False)] * 3), REGION)
+    assert missed.incomplete_precision is None
+    assert holds(missed.incomplete_recall).value == holds(missed.incomplete_f1).value == 0.0
+
+
 def test_areas_are_measured_where_they_are_named_and_for_the_rows_own_sector() -> None:
     rows = numbered(
         [
@@ -248,9 +223,10 @@ JAVANESE, SUNDANESE, INDONESIAN = "obat kulo dalan", "obat teu aya cai", "obat d
 
 def language_of(text: str, **labels: object) -> str:
     """The language of the one line that a row of this text alone has."""
-    [line] = evaluate(make_bundle(), [make_row(text, sector="health", **labels)], REGION).languages
-    assert line.rows == line.sector_accuracy.rows == line.sector_top3.rows == 1
-    return line.language
+    result = evaluate(make_bundle(), [make_row(text, sector="health", **labels)], REGION)
+    [[name, part]] = slices(result, "language").items()
+    assert part.rows == part.accuracy.rows == part.top3.rows == 1
+    return name
 
 
 def test_the_language_of_a_row_is_told_by_its_text() -> None:
@@ -278,43 +254,111 @@ def test_figures_by_language_worked_out_by_hand() -> None:
         ]
     )
     result = evaluate(make_bundle(), rows, REGION)
-    assert [(line.language, line.rows) for line in result.languages] == [
+    found = slices(result, "language")
+    assert [(name, part.rows) for name, part in found.items()] == [
         ("indonesian", 8),
         ("javanese", 5),
         ("madurese", 2),
     ]
-    for line, right, among in zip(result.languages, (6 / 8, 1 / 5, 1.0), (1.0, 4 / 5, 1.0), strict=True):
-        assert holds(line.sector_accuracy).value == pytest.approx(right)
-        assert holds(line.sector_top3).value == pytest.approx(among)
-        assert line.sector_accuracy.rows == line.sector_top3.rows == line.rows
-    assert sum(line.rows for line in result.languages) == holds(result.sector_accuracy).rows
+    for part, right, among in zip(found.values(), (6 / 8, 1 / 5, 1.0), (1.0, 4 / 5, 1.0), strict=True):
+        assert holds(part.accuracy).value == pytest.approx(right)
+        assert holds(part.top3).value == pytest.approx(among)
 
 
-def test_languages_stand_on_lines_of_the_text_and_in_the_json() -> None:
-    rows = numbered([make_row(JAVANESE, sector="health")] * 3 + [make_row(INDONESIAN, sector="energy")] * 2)
+def long_row(words: int, **labels: object) -> LabelledRow:
+    """A row of so many words, the first of which tells its sector."""
+    return make_row(" ".join(["obat", *(f"kata{n}" for n in range(words - 1))]), **labels)
+
+
+def test_lengths_part_below_15_and_from_60_words() -> None:
+    rows = [long_row(words, sector="health") for words in (1, 14, 15, 59, 60, 200)]
+    found = slices(evaluate(make_bundle(), rows, REGION), "text length")
+    assert {name: part.rows for name, part in found.items()} == {
+        "under 15 words": 2,
+        "15 to 59 words": 2,
+        "60 words or more": 2,
+    }
+    assert list(found) == ["under 15 words", "15 to 59 words", "60 words or more"]
+
+
+def placed(row: LabelledRow, **fields: str) -> LabelledRow:
+    return replace(row, complaint=replace(row.complaint, **fields))
+
+
+def test_slices_by_title_location_and_region_worked_out_by_hand() -> None:
+    right, wrong = make_row("obat", sector="health"), make_row("listrik", sector="health")
+    rows = numbered(
+        [
+            *[placed(right, title="Lapor", region="kota-surabaya")] * 3,
+            placed(wrong, title="Lapor", location="Curug", region="kota-surabaya"),
+            placed(wrong, region="kab-bandung"),
+            placed(right, location="Curug"),
+        ]
+    )
     result = evaluate(make_bundle(), rows, REGION)
-    [javanese, indonesian] = result.languages
+    told = {(part.kind, part.name): part for part in result.slices}
+    expected = {
+        ("title", "with a title"): (4, 3 / 4),
+        ("title", "without a title"): (2, 1 / 2),
+        ("location", "with a location"): (2, 1 / 2),
+        ("location", "without a location"): (4, 3 / 4),
+        ("region", "kota-surabaya"): (4, 3 / 4),
+        ("region", "kab-bandung"): (1, 0.0),
+        ("region", "no region"): (1, 1.0),
+    }
+    for key, (count, accuracy) in expected.items():
+        assert told[key].rows == count
+        assert holds(told[key].accuracy).value == pytest.approx(accuracy)
+        assert holds(told[key].top3).value == 1.0
+
+
+def test_the_slices_of_every_kind_hold_every_row_with_a_sector_once(sample_rows: Sequence[LabelledRow]) -> None:
+    rows = [*sample_rows[:60], *numbered([make_row("nol", urgency=0)] * 5)]
+    result = evaluate(make_bundle(), rows, REGION)
+    kinds = list(dict.fromkeys(part.kind for part in result.slices))
+    assert kinds == ["region", "language", "text length", "title", "location"]
+    for kind in kinds:
+        assert sum(part.rows for part in slices(result, kind).values()) == 60
+    assert holds(result.sector_accuracy).rows == 60
+
+
+def test_slices_stand_on_lines_of_the_text_with_their_rows_and_in_the_json() -> None:
+    rows = numbered([make_row(JAVANESE, sector="health")] * 31 + [make_row(INDONESIAN, sector="energy")] * 2)
+    result = evaluate(make_bundle(), rows, REGION)
+    [javanese, indonesian] = slices(result, "language").values()
     lines = [line.split() for line in result.as_text().splitlines()]
-    start = next(place for place, words in enumerate(lines) if words[:2] == ["language", "rows"])
-    assert lines[start + 1 :] == [
-        ["javanese", "3", *f"{javanese.sector_accuracy}, {javanese.sector_top3}".split()],
-        ["indonesian", "2", *f"{indonesian.sector_accuracy}, {indonesian.sector_top3}".split()],
-    ]
-    as_json = json.loads(json.dumps(result.as_dict()))["languages"]
-    assert [line["language"] for line in as_json] == ["javanese", "indonesian"]
-    for line, figures in zip(result.languages, as_json, strict=True):
-        assert figures.keys() == {"language", "rows", "sector_accuracy", "sector_top3"}
-        assert figures["rows"] == line.rows
-        for name in ("sector_accuracy", "sector_top3"):
-            figure = getattr(line, name)
-            expected = {"value": figure.value, "low": figure.low, "high": figure.high, "rows": figure.rows}
-            assert figures[name] == expected
+    start = lines.index(["by", "language"])
+    told = [f"{part.accuracy.without_rows()} {part.top3.without_rows()}".split() for part in (javanese, indonesian)]
+    assert lines[start + 1 : start + 3] == [["javanese", "31", *told[0]], ["indonesian", "2", *told[1], "few", "rows"]]
+    as_json = json.loads(json.dumps(result.as_dict()))["slices"]
+    assert [part["name"] for part in as_json if part["kind"] == "language"] == ["javanese", "indonesian"]
+    for part, figures in zip(result.slices, as_json, strict=True):
+        assert figures.keys() == {"kind", "name", "rows", "accuracy", "top3"}
+        assert figures["rows"] == part.rows
+        assert figures["accuracy"] == vars(part.accuracy)
+        assert figures["top3"] == vars(part.top3)
 
 
-def test_rows_without_a_sector_have_no_language_line() -> None:
+def test_rows_without_a_sector_are_in_no_slice() -> None:
     result = evaluate(make_bundle(), numbered([make_row(JAVANESE, urgency=1)] * 3), REGION)
-    assert result.languages == ()
-    assert result.as_dict()["languages"] == ()
+    assert result.slices == ()
+    assert "by language" not in result.as_text()
+
+
+def test_every_line_of_the_text_fits_and_says_what_it_is(sample_rows: Sequence[LabelledRow]) -> None:
+    lines = evaluate(make_bundle(), sample_rows[:200], REGION).as_text().splitlines()
+    assert all(len(line) <= 100 and line == line.rstrip() for line in lines)
+    for heading in ("Sector", "Routing", "Urgency", "Jurisdiction", "Completeness"):
+        assert heading in lines
+    for title in ("levels 2 and 3 in the most urgent 30 %", "jurisdiction macro-F1", "of the incomplete, called so"):
+        assert any(line.startswith(f"  {title}  ") for line in lines)
+
+
+def test_a_figure_of_few_rows_says_so() -> None:
+    for count, mark in ((29, True), (30, False)):
+        text = evaluate(make_bundle(), numbered([make_row("nol", urgency=0)] * count), REGION).as_text()
+        [line] = [line for line in text.splitlines() if line.startswith("  urgency right")]
+        assert line.endswith("few rows") is mark
 
 
 def test_the_language_of_a_text_is_the_same_in_every_process() -> None:
@@ -371,9 +415,18 @@ def test_labelled_rows_that_were_seen_do_not_make_up_for_unlabelled_ones() -> No
         evaluate(bundle, rows, REGION)
 
 
-@pytest.mark.parametrize("label", [{"sector": "health"}, {"agency": "dinkes"}, {"urgency": 0}])
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"sector": "health"},
+        {"agency": "dinkes"},
+        {"urgency": 0},
+        {"jurisdiction": Jurisdiction.LOCAL},
+        {"complete": False},
+    ],
+)
 def test_one_label_of_any_kind_is_enough_to_measure(label: dict[str, object]) -> None:
-    rows = numbered([make_row("obat nol", **label), *[make_row("obat")] * 2])
+    rows = numbered([make_row("obat nol kurang", **label), *[make_row("obat")] * 2])
     result = evaluate(make_bundle(), rows, REGION)
     figures = [holds(value) for value in vars(result).values() if isinstance(value, Figure)]
     assert result.rows == 3
@@ -384,10 +437,11 @@ def test_one_label_of_any_kind_is_enough_to_measure(label: dict[str, object]) ->
 def test_rows_whose_labels_the_bundle_has_no_head_for_have_no_figures() -> None:
     bundle = make_bundle()
     bundle = replace(bundle, heads={"sector": bundle.heads["sector"]})
-    result = evaluate(bundle, numbered([make_row("obat", urgency=1)] * 3), REGION)
+    labels = {"urgency": 1, "jurisdiction": Jurisdiction.LOCAL, "complete": False}
+    result = evaluate(bundle, numbered([make_row("obat", **labels)] * 3), REGION)
     assert result.rows == 3
     assert result.sectors == ()
-    assert result.languages == ()
+    assert result.slices == ()
     figures = {name: value for name, value in result.as_dict().items() if isinstance(value, (dict, float))}
     assert figures == {}
     assert "sector right" in result.as_text()
@@ -418,5 +472,5 @@ def test_all_figures_of_a_real_bundle_hold_and_can_be_written(sample_rows: Seque
             assert str(figure) in result.as_text()
     assert sum(figure is not None for figure in figures) >= 8
     assert json.loads(json.dumps(result.as_dict()))["rows"] == result.rows
-    assert sum(line.rows for line in result.languages) == result.rows
+    assert sum(part.rows for part in slices(result, "language").values()) == result.rows
     assert evaluate(bundle, rows, REGION) == result

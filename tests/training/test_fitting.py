@@ -13,7 +13,8 @@ from data.errors import TooFewRows, UnknownName
 from data.progress import Progress
 from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain, prepare
 from training.calibration import fit_inverse_temperature
-from training.fitting import FEWEST_ROWS, WRITTEN, Training, fit, fit_head, make_features, shared_stems
+from training.features import make_features, shared_stems
+from training.fitting import FEWEST_ROWS, WRITTEN, Training, fit, fit_head
 from training.recipe import RECIPES, Recipe, find_recipe
 
 DEFAULT = find_recipe("default")
@@ -190,7 +191,7 @@ def test_the_fingerprint_tells_other_rows_and_other_labels_but_not_another_order
 def test_recipes_are_known_by_name() -> None:
     assert find_recipe("default").name == "default"
     assert {name: recipe.name for name, recipe in RECIPES.items()} == {name: name for name in RECIPES}
-    with pytest.raises(UnknownName, match=r"No recipe 'best'\. Known: default, whole-text, plain"):
+    with pytest.raises(UnknownName, match=r"No recipe 'best'\. Known: default, encoder, whole-text, plain"):
         find_recipe("best")
 
 
@@ -200,7 +201,8 @@ def test_the_plain_recipe_knows_no_region_and_the_default_does() -> None:
     default = fit(rows, DEFAULT, "kab-tangerang").bundle
     assert plain.vocabulary.regions == ()
     assert default.vocabulary.regions == ("kab-tangerang",)
-    assert default.idf[-1] == DEFAULT.region_weight
+    first_region = len(default.vocabulary.words) + len(default.vocabulary.chars)
+    assert default.idf[first_region] == DEFAULT.region_weight
     assert plain.about["recipe"] == find_recipe("plain").as_dict()
 
 
@@ -426,7 +428,8 @@ def test_the_temperature_is_that_of_the_real_rows_once_there_are_enough() -> Non
     names = np.array([row.sector for row in rows], dtype=object)
     real = np.arange(len(rows)) % 9 < 4
     names[real & (random.random(len(rows)) < 0.3)] = "energy"
-    features = make_features(DEFAULT).fit_transform([prepare(row.complaint) for row in rows]).tocsr()
+    texts = [prepare(row.complaint) for row in rows]
+    features = make_features(DEFAULT, texts).fit_transform(texts).tocsr()
     groups = np.arange(len(rows))
     assert real.sum() == 200
     fitted = fit_head(features, names, groups, DEFAULT, real)
@@ -434,11 +437,11 @@ def test_the_temperature_is_that_of_the_real_rows_once_there_are_enough() -> Non
     assert np.array_equal(fitted.scores, everyone.scores)
     assert np.array_equal(fitted.classifier.svc_.coef_, everyone.classifier.svc_.coef_)
     own = fit_inverse_temperature(fitted.scores[real], fitted.labels[real])
-    assert fitted.classifier.inverse_temperature == own
-    assert everyone.classifier.inverse_temperature > 1.2 * own
+    assert fitted.inverse_temperature == own
+    assert everyone.inverse_temperature > 1.2 * own
     real[np.flatnonzero(real)[0]] = False
     few = fit_head(features, names, groups, DEFAULT, real)
-    assert few.classifier.inverse_temperature == everyone.classifier.inverse_temperature
+    assert few.inverse_temperature == everyone.inverse_temperature
 
 
 def test_copies_are_one_piece_of_evidence() -> None:

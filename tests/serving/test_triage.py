@@ -1,0 +1,217 @@
+"""What a case tells beside its agency, which earlier cases it resembles, and what stays out of the database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from data.complaint import Complaint, Confidentiality
+from model.bundle import URGENCY, Bundle
+from serving.app import create_app
+from serving.store import Store
+from serving.triage import Intake, Triage
+from tests.serving.conftest import EARLIER, REGION
+from tests.serving.processes import PATIENCE, Server
+
+NOON = datetime(2026, 3, 2, 5, tzinfo=UTC)
+FIRE = "Tolong, rumah warga di Desa Klebet kebakaran, api besar menjalar ke gudang"
+POWER = "Listrik PLN di Desa Klebet padam sejak kemarin, petugas PLN belum datang"
+RUBBISH = "ada sampah menumpuk"
+ROAD_AND_CLINIC = (
+    "Jalan di Desa Klebet berlubang besar dan aspalnya mengelupas. Selain itu obat di puskesmas Curug habis dan "
+    "petugas loketnya kurang ramah"
+)
+CANAL = "Saluran irigasi kecapung di Desa Klebet jebol, air sawah meluap sampai ke teras rumah kami"
+CANAL_AGAIN = f"Min, {CANAL.lower()}, mohon dicek"
+NEW_KEYS = ("urgency_reasons", "jurisdiction", "completeness", "split", "similar")
+
+
+@pytest.fixture
+def bold_client(bold_bundle: Bundle, store: Store) -> Iterator[TestClient]:
+    with TestClient(create_app(Triage(bold_bundle, REGION, store)), "http://127.0.0.1") as opened:
+        yield opened
+
+
+def take_in(client: TestClient, text: str, **more: Any) -> dict[str, Any]:
+    created = client.post("/v1/complaints", json={"text": text, **more})
+    assert created.status_code == 201, created.text
+    case: dict[str, Any] = created.json()
+    assert client.get(f"/v1/cases/{case['id']}").json() == case
+    return case
+
+
+def receive(
+    triage: Triage, text: str, days: float = 0, confidentiality: Confidentiality = Confidentiality.TERBUKA
+) -> str:
+    received_at = NOON + timedelta(days=days)
+    return triage.receive(Intake(Complaint(text), received_at, confidentiality=confidentiality)).id
+
+
+def similar_to(triage: Triage, case_id: str) -> dict[str, bool]:
+    """Ids of the cases that a case was found to resemble, and whether it seems to be the same complaint."""
+    return {found["case_id"]: found["is_duplicate"] for found in triage.store.get(case_id).answer.detail["similar"]}
+
+
+def codes(prediction: dict[str, Any]) -> list[str]:
+    return [reason["code"] for reason in prediction["reasons"]]
+
+
+@pytest.mark.parametrize("text", [FIRE, POWER, RUBBISH, ROAD_AND_CLINIC, "🙏"])
+def test_a_prediction_and_a_case_say_the_same_of_one_text(client: TestClient, text: str) -> None:
+    case = take_in(client, text)
+    body = {"complaints": [{"text": text}], "explain": True}
+    [prediction] = client.post("/v1/predictions", json=body).json()["predictions"]
+    assert case["prediction"] == prediction
+    assert {slot["name"] for slot in prediction["completeness"]["slots"]} == {"place", "object", "problem"}
+    assert prediction["jurisdiction"]["level"] in {"local", "province", "central", "private", "unclear"}
+
+
+def test_danger_in_a_text_raises_the_urgency_and_is_told_in_indonesian(bundle: Bundle, store: Store) -> None:
+    head = bundle.heads[URGENCY]
+    calm = replace(head, bias=head.bias + [100.0 * (label == "0") for label in head.labels])
+    triage = Triage(replace(bundle, heads=bundle.heads | {URGENCY: calm}), REGION, store)
+    with TestClient(create_app(triage), "http://127.0.0.1") as client:
+        urgency = take_in(client, FIRE)["prediction"]["urgency"]
+        ordinary = take_in(client, RUBBISH)["prediction"]["urgency"]
+    assert (urgency["level"], urgency["name"]) == (3, "darurat")
+    assert urgency["probability"] < 0.01
+    assert "kebakaran" in urgency["reasons"]
+    assert (ordinary["level"], ordinary["reasons"]) == (0, [])
+
+
+def test_another_governments_matter_waits_with_a_draft_that_names_who_answers(bold_client: TestClient) -> None:
+    case = take_in(bold_client, POWER)
+    prediction, jurisdiction = case["prediction"], case["prediction"]["jurisdiction"]
+    assert (case["status"], codes(prediction)) == ("waiting", ["other-government"])
+    assert (jurisdiction["level"], jurisdiction["is_ours"]) == ("central", False)
+    assert jurisdiction["responsible"] in jurisdiction["referral"]
+    assert "pln" in jurisdiction["cues"]
+    assert jurisdiction["referral"].startswith("Terima kasih atas laporan Anda.")
+
+
+def test_an_incomplete_complaint_is_asked_about_and_not_held_back_for_that(bold_client: TestClient) -> None:
+    case = take_in(bold_client, RUBBISH)
+    completeness = case["prediction"]["completeness"]
+    assert case["status"] == "routed"
+    assert not completeness["is_complete"]
+    assert "Di mana" in completeness["question"]
+    states = {slot["name"]: slot["state"] for slot in completeness["slots"]}
+    assert states == {"place": "missing", "object": "found", "problem": "found"}
+
+
+def test_two_matters_for_two_agencies_wait_for_a_person(bold_client: TestClient) -> None:
+    case = take_in(bold_client, ROAD_AND_CLINIC)
+    split = case["prediction"]["split"]
+    assert (case["status"], codes(case["prediction"])) == ("waiting", ["two-matters"])
+    assert [choice["agency"]["code"] for choice in split["choices"]] == ["dbmsda", "dinkes"]
+    assert take_in(bold_client, RUBBISH)["prediction"]["split"] is None
+
+
+def test_a_copy_of_an_earlier_complaint_is_told_as_a_duplicate_of_it(client: TestClient) -> None:
+    first = take_in(client, CANAL, received_at="2026-03-02T12:00:00+07:00")
+    assert first["similar"] == []
+    take_in(client, POWER, received_at="2026-03-03T12:00:00+07:00")
+    [found] = [
+        found
+        for found in take_in(client, CANAL_AGAIN, received_at="2026-03-04T12:00:00+07:00")["similar"]
+        if found["is_duplicate"]
+    ]
+    assert found["case_id"] == first["id"]
+    assert found["similarity"] > 0.75
+    assert (found["days_apart"], found["same_place"]) == (2, True)
+
+
+def test_a_secret_complaint_is_neither_compared_nor_found(triage: Triage) -> None:
+    opened = receive(triage, CANAL)
+    secret = receive(triage, CANAL, 1, Confidentiality.RAHASIA)
+    anonymous = receive(triage, CANAL, 2, Confidentiality.ANONIM)
+    assert similar_to(triage, secret) == {}
+    assert similar_to(triage, anonymous) == {opened: True}
+    assert similar_to(triage, receive(triage, CANAL, 3)) == {opened: True, anonymous: True}
+
+
+@pytest.mark.parametrize("text", [CANAL, FIRE, POWER, ROAD_AND_CLINIC])
+def test_of_a_secret_complaint_no_found_words_are_kept_beside_its_text(
+    triage: Triage, database: Path, text: str
+) -> None:
+    case_id = receive(triage, text, confidentiality=Confidentiality.RAHASIA)
+    detail = triage.store.get(case_id).answer.detail
+    assert detail["jurisdiction"]["cues"] == []
+    assert [slot["found"] for slot in detail["completeness"]["slots"]] == [[], [], []]
+    assert detail["explanation"]["words"] == []
+    with closing(sqlite3.connect(database)) as connection:
+        [kept] = connection.execute("SELECT detail FROM answers").fetchone()
+    assert not [word for word in ("klebet", "kecapung", "curug", "gudang", "petugas") if word in kept.lower()]
+
+
+def test_after_a_restart_earlier_cases_are_found_again_but_secret_ones(
+    triage: Triage, bundle: Bundle, store: Store
+) -> None:
+    opened = receive(triage, CANAL)
+    secret = receive(triage, CANAL, 1, Confidentiality.RAHASIA)
+    before = similar_to(triage, receive(triage, CANAL_AGAIN, 2))
+    again = Triage(bundle, REGION, store)
+    again.recall()
+    after = similar_to(again, receive(again, CANAL_AGAIN, 2))
+    assert before == {opened: True}
+    assert after.keys() > before.keys()
+    assert secret not in after
+
+
+def test_a_case_whose_text_was_emptied_is_not_recalled(
+    triage: Triage, bundle: Bundle, store: Store, database: Path
+) -> None:
+    receive(triage, CANAL)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE cases SET text = ''")
+    again = Triage(bundle, REGION, store)
+    again.recall()
+    assert similar_to(again, receive(again, CANAL, 1)) == {}
+
+
+def test_recalling_twice_or_beside_new_cases_finds_each_case_once(triage: Triage) -> None:
+    first = receive(triage, CANAL)
+    triage.recall()
+    triage.recall()
+    assert similar_to(triage, receive(triage, CANAL, 1)) == {first: True}
+
+
+def test_a_server_that_starts_anew_finds_the_cases_of_before(server: Server) -> None:
+    similar: list[dict[str, Any]] = []
+    deadline, received_at = time.monotonic() + PATIENCE, NOON
+    # Earlier cases are read beside the first answers. Each post is told to be older than the one before, which is
+    # therefore no earlier case to it.
+    while not similar and time.monotonic() < deadline:
+        received_at -= timedelta(minutes=1)
+        body = {"text": EARLIER, "received_at": received_at.isoformat()}
+        similar = httpx.post(f"{server.url}/v1/complaints", json=body).json()["similar"]
+    assert similar[0]["is_duplicate"]
+    assert similar[0]["days_apart"] > 365
+
+
+def test_a_case_of_an_earlier_version_still_opens(client: TestClient, triage: Triage, database: Path) -> None:
+    case_id = receive(triage, CANAL)
+    detail = triage.store.get(case_id).answer.detail
+    assert detail.keys() > set(NEW_KEYS)
+    old = {key: value for key, value in detail.items() if key not in NEW_KEYS}
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE answers SET detail = ?", [json.dumps(old)])
+    case = client.get(f"/v1/cases/{case_id}").json()
+    said = case["prediction"]
+    assert (said["jurisdiction"], said["completeness"], said["split"], case["similar"]) == (None, None, None, [])
+    assert said["urgency"]["reasons"] == []
+    for page in ("/antrean", f"/kasus/{case_id}"):
+        assert client.get(page).status_code == 200
+    triage.recall()
+    assert similar_to(triage, receive(triage, CANAL, 1)) == {case_id: True}

@@ -204,7 +204,7 @@ def _signalen(learned: Learned, texts: list[PreparedText]) -> Names:
         tried = weighing.transform(counting.transform(text.stems for text in asked))
         return _likeliest(classifier.decision_function(tried), classifier.classes_)
 
-    settings = [(strength, weights) for strength in (1.0, 3.0, 10.0) for weights in (None, "balanced")]
+    settings = [(strength, weights) for strength in (1.0, 4.0) for weights in (None, "balanced")]
     return _with_best(settings, fit, learned, texts)
 
 

@@ -12,6 +12,7 @@ from data.errors import UnknownName
 
 DISTRICT_OFFICE = "district-office"
 VILLAGE_OFFICE = "village-office"
+OTHER = "other"
 AREA_SECTORS = (DISTRICT_OFFICE, VILLAGE_OFFICE)
 
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -250,7 +250,7 @@ def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
     words = [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
     if not words or words != labels or len(set(words)) != len(words):
         problems.append(f"the labels of {name} must be different words")
-    allowed = _labels_of(name, set(words))
+    allowed = labels_of(name) or words
     if unknown := [word for word in words if word not in allowed]:
         problems.append(f"the labels of {name} hold {unknown}, which this program doesn't know")
     if not isinstance(temperature, float) or not 0 < temperature < float("inf"):
@@ -262,15 +262,15 @@ def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
     return problems
 
 
-def _labels_of(head: str, others: set[str]) -> Collection[str]:
-    """The labels a head may have; of a head this program doesn't know, `others`."""
-    known: dict[str, Collection[str]] = {
-        SECTOR: all_sectors(),
-        URGENCY: {str(int(level)) for level in Urgency},
-        JURISDICTION: set(Jurisdiction),
-        COMPLETENESS: {COMPLETE, INCOMPLETE},
+def labels_of(head: str) -> tuple[str, ...]:
+    """Every label a head may have; none for a head this program doesn't know."""
+    known: dict[str, tuple[str, ...]] = {
+        SECTOR: tuple(all_sectors()),
+        URGENCY: tuple(str(int(level)) for level in Urgency),
+        JURISDICTION: tuple(level.value for level in Jurisdiction),
+        COMPLETENESS: (COMPLETE, INCOMPLETE),
     }
-    return known.get(head, others)
+    return known.get(head, ())
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:

@@ -149,7 +149,12 @@ def slot_terms(text: PreparedText) -> list[str]:
 
 
 def best_f1_threshold(probabilities: NDArray[np.float64], is_incomplete: NDArray[np.bool_]) -> float:
-    """The threshold on P(incomplete) (n,) with the best F1 on these rows, which the fit mustn't have seen."""
+    """The threshold on P(incomplete) (n,) with the best F1 on these rows, which the fit mustn't have seen.
+
+    `INCOMPLETE_FROM` where none of them is incomplete.
+    """
+    if not is_incomplete.any():
+        return INCOMPLETE_FROM
     order = np.argsort(-probabilities, kind="stable")
     hits = np.cumsum(is_incomplete[order])
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + is_incomplete.sum())

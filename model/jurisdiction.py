@@ -16,7 +16,7 @@ from math import exp, log
 from data.complaint import Complaint, Jurisdiction
 from data.lexicon import FOLDER
 from data.region import Region
-from data.sectors import all_sectors
+from data.sectors import OTHER, all_sectors
 from model.prediction import Prediction, Ranked
 from model.text import PreparedText, TextChain
 
@@ -174,6 +174,9 @@ class JurisdictionJudge:
         """How likely each level is by the likely sectors' usual one."""
         shares = dict.fromkeys(Jurisdiction, _SURPRISE)
         for ranked in sectors[:_RANKS_LOOKED_AT]:
+            # What is of no sector is nobody's by its nature: its office in the region file is a place to send it.
+            if ranked.label == OTHER:
+                continue
             shares[self._level_of_sector[ranked.label]] += ranked.probability
         return shares
 
@@ -189,7 +192,7 @@ class JurisdictionJudge:
         if level is Jurisdiction.CENTRAL:
             for ranked in sectors[:_RANKS_LOOKED_AT]:
                 agency = self.region.agency_of_sector.get(ranked.label)
-                if agency is not None and agency.level is level and ranked.label != "other":
+                if agency is not None and agency.level is level and ranked.label != OTHER:
                     return agency.name
         return None
 

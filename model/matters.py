@@ -11,7 +11,7 @@ from data.complaint import Complaint
 from model.prediction import Prediction, Ranked
 from model.text import full_text
 
-# Measured on pairs of sample complaints joined to one, against complaints alone (docs/model.md): see `TwoMatters`.
+# Chosen on pairs of real complaints joined to one, against complaints alone (docs/model.md).
 LIKELY_FROM = 0.45
 SURE_FROM = 0.9
 _FEWEST_WORDS = 5
@@ -24,6 +24,11 @@ _BOUNDARY = re.compile(
     r"|(?<!\s)\s+(?=(?:selain itu|di ?samping itu|satu lagi|sekalian|(?:yang|yg) kedua|kedua,|lalu juga|kemudian juga"
     r"|juga (?:mohon|tolong|mau|ingin|soal|masalah))\b)",
     re.IGNORECASE,
+)
+
+# Where a second matter is announced, it is looked for however sure the whole is of one.
+_ANNOUNCED = re.compile(
+    r"\b(?:selain itu|di ?samping itu|satu lagi|(?:yang|yg) kedua|kedua,)|(?<!\w)\(?2[.)]\s", re.IGNORECASE
 )
 
 Predict = Callable[[Sequence[Complaint]], list[Prediction]]
@@ -49,10 +54,10 @@ def find_two_matters(
     """The likeliest split of a complaint into two matters; None if no split is likely enough.
 
     Each boundary between sentences is tried: both sides are predicted as complaints of their own, and the split is the
-    one whose sides are the surest of two different sectors. Where the `whole` is sure of one sector none is tried, so
-    that most complaints cost nothing.
+    one whose sides are the surest of two different sectors. Where the `whole` is sure of one sector and no word
+    announces a second matter none is tried, so that most complaints cost nothing.
     """
-    if whole.sector.probability > SURE_FROM:
+    if whole.sector.probability > SURE_FROM and not _ANNOUNCED.search(full_text(complaint)):
         return None
     parts = _parts(full_text(complaint))
     if len(parts) < 2:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from data.complaint import Complaint, Jurisdiction
 from data.region import Agency, Area, Region, known_regions, load_region
+from data.sectors import OTHER
 from model.areas import AreaFinder, Mention
 from model.bundle import COMPLETENESS, SECTOR, Bundle
 from model.completeness import INCOMPLETE_FROM, CompletenessAnswer, CompletenessJudge
@@ -37,6 +38,7 @@ class Reason(StrEnum):
     AREA_UNKNOWN = "area-unknown"
     AREA_AMBIGUOUS = "area-ambiguous"
     OTHER_GOVERNMENT = "other-government"
+    UNCLEAR_GOVERNMENT = "unclear-government"
     TWO_MATTERS = "two-matters"
 
 
@@ -48,6 +50,7 @@ REASON_TEXTS = {
     Reason.AREA_UNKNOWN: "Wilayah (kecamatan, kelurahan, atau desa) tidak disebut.",
     Reason.AREA_AMBIGUOUS: "Lebih dari satu wilayah mungkin dimaksud.",
     Reason.OTHER_GOVERNMENT: "Perkara ini tampaknya bukan wewenang pemerintah daerah ini.",
+    Reason.UNCLEAR_GOVERNMENT: "Belum jelas pemerintah mana yang berwenang.",
     Reason.TWO_MATTERS: "Laporan ini tampaknya memuat dua perkara untuk dua instansi; pertimbangkan untuk memecahnya.",
 }
 
@@ -115,6 +118,7 @@ class Router:
         jurisdiction = self._jurisdiction.answer(text, prediction)
         split = self._split(known, prediction)
         doubts = [Reason.OTHER_GOVERNMENT] * (not jurisdiction.is_ours) + [Reason.TWO_MATTERS] * (split is not None)
+        doubts += [Reason.UNCLEAR_GOVERNMENT] * (jurisdiction.level is Jurisdiction.UNCLEAR)
         threshold = self.bundle.heads[SECTOR].thresholds.get(known.region)
         return Routed(
             prediction=prediction,
@@ -204,5 +208,5 @@ def _doubts_of_place(choice: Choice, *, several_areas: bool) -> list[Reason]:
     if choice.agency is None:
         return [Reason.AREA_AMBIGUOUS if several_areas else Reason.AREA_UNKNOWN]
     if choice.agency.level is not Jurisdiction.LOCAL:
-        return [Reason.OTHER_GOVERNMENT]
+        return [Reason.UNCLEAR_GOVERNMENT if choice.sector == OTHER else Reason.OTHER_GOVERNMENT]
     return []

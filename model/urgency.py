@@ -24,6 +24,12 @@ _ASKING = frozenset("cara syarat prosedur info informasi tanya jadwal".split())
 # Words around a sign by which it is over, or was an exercise only.
 _PAST = frozenset("pernah dulu dahulu pasca bekas padam surut lalu".split())
 _STAGED = frozenset("simulasi latih pelatihan sosialisasi edukasi lomba seminar film".split())
+# A danger that is there now, whatever else is said of it.
+_PRESENT = frozenset("sekarang masih barusan rambat merambat membesar".split())
+_NOT_YET = frozenset("belum tidak masih".split())
+_ENDS = frozenset({"padam", "surut"})
+_HAPPENS = frozenset("ada jadi terjadi pernah".split())
+_MOMENTS = frozenset("detik menit jam".split())
 _NEGATED_WITHIN = 2
 _BEFORE = 4
 _MOST_COUNTED = {Urgency.TINGGI: 3, Urgency.DARURAT: 2}
@@ -119,12 +125,37 @@ def _stands_at(sign: DangerSign, words: Sequence[str], stems: Sequence[str], pla
     if any(beside.isdisjoint(group) for group in sign.groups[1:]) or not beside.isdisjoint(sign.unless):
         return False
     others = beside - sign.own_words
-    start = max(place - _BEFORE, 0)
-    before = {*words[start:place], *stems[start:place]} - sign.own_words
-    negated = not _NEGATING.isdisjoint(before.intersection(words[max(place - _NEGATED_WITHIN, 0) : place]))
-    if negated or not _ASKING.isdisjoint(before) or not _STAGED.isdisjoint(others):
+    nearest = max(place - _NEGATED_WITHIN, 0)
+    # An emergency is seldom asked about: there a question must stand right before it.
+    asked = nearest if sign.level == Urgency.DARURAT else max(place - _BEFORE, 0)
+    if not _ASKING.isdisjoint({*words[asked:place], *stems[asked:place]} - sign.own_words):
         return False
-    return sign.level < Urgency.DARURAT or (_IMAGINING.isdisjoint(before) and _PAST.isdisjoint(others))
+    if any(_negates(words, at, place) for at in range(nearest, place)) or not _STAGED.isdisjoint(others):
+        return False
+    if sign.level < Urgency.DARURAT or not _PRESENT.isdisjoint(others):
+        return True
+    before = {*words[max(place - _BEFORE, 0) : place], *stems[max(place - _BEFORE, 0) : place]} - sign.own_words
+    is_over = any(_is_past(words, stems, at) for at in range(start, min(end, len(words))) if at != place)
+    return _IMAGINING.isdisjoint(before) and not is_over
+
+
+def _negates(words: Sequence[str], at: int, place: int) -> bool:
+    """Whether the word at `at` denies the sign at `place`: "belum" of another thing ("belum datang") doesn't."""
+    if words[at] == "belum":
+        return at == place - 1 or words[at + 1] in _HAPPENS
+    return words[at] in _NEGATING
+
+
+def _is_past(words: Sequence[str], stems: Sequence[str], at: int) -> bool:
+    """Whether the word says that it is over: not after "belum" ("belum padam"), nor "lalu" in "10 menit lalu"."""
+    word = words[at]
+    # Who puts a fire out ("pemadam", "memadamkan") hasn't done so yet.
+    if word not in _PAST and (stems[at] not in _PAST or word.startswith(("pem", "mem"))):
+        return False
+    before, after = words[at - 1] if at else "", words[at + 1] if at + 1 < len(words) else ""
+    if word == "lalu":
+        return not after.startswith("lintas") and before not in _MOMENTS
+    return before not in _NOT_YET or stems[at] not in _ENDS
 
 
 @cache

@@ -29,8 +29,6 @@ _WORDS_SHOWN = 8
 _OPENING_SHOWN = 140
 # A word is listed, and marked in the text, from this share of the strongest word's contribution on.
 _LISTED_FROM, _MARKED_FROM = 0.05, 0.2
-# Less alike than this, an earlier case tells a moderator nothing.
-_SIMILAR_FROM = 0.3
 _JURISDICTION = {
     Jurisdiction.LOCAL: "Ada pada pemerintah daerah ini.",
     Jurisdiction.PROVINCE: "Tampaknya ada pada pemerintah provinsi.",
@@ -317,7 +315,6 @@ def _similar(detail: dict[str, Any]) -> list[SimilarView]:
     return [
         SimilarView(found["case_id"], _percent(found["similarity"]), found["is_duplicate"], _age(found["days_apart"]))
         for found in detail.get("similar", [])
-        if found["is_duplicate"] or found["similarity"] >= _SIMILAR_FROM
     ]
 
 

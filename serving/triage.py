@@ -20,6 +20,8 @@ from serving.store import Store
 
 WORDS_KEPT = 12
 SIMILAR_KEPT = 5
+# Less alike than this, an earlier case tells a moderator nothing.
+SIMILAR_FROM = 0.3
 LONGEST_CHANNEL = 64
 
 Clock = Callable[[], datetime]
@@ -75,6 +77,7 @@ class Triage:
         is_secret = intake.confidentiality is Confidentiality.RAHASIA
         traits = None if is_secret else self._similar.describe(complaint)
         similar = self._similar.find(traits, received_at, SIMILAR_KEPT) if traits else []
+        similar = [found for found in similar if found.is_duplicate or found.similarity >= SIMILAR_FROM]
         answer = self._answer(complaint, routed, secret=is_secret)
         case = Case(
             id=str(uuid4()),

@@ -20,8 +20,9 @@ from data.complaint import Confidentiality, LabelledRow
 from data.errors import TooFewRows
 from data.lexicon import lexicon_mark
 from data.progress import Progress, silent
+from data.region import known_regions
 from model.areas import names_area
-from model.bundle import COMPLETENESS, INCOMPLETE, SECTOR, Bundle, fingerprint
+from model.bundle import COMPLETENESS, INCOMPLETE, SECTOR, Bundle, fingerprint, labels_of
 from model.completeness import best_f1_threshold
 from model.encoder import load_encoder
 from model.features import Floats
@@ -29,13 +30,15 @@ from model.heads import ANYWHERE, Head, softmax
 from model.text import PreparedText, TextChain, prepare
 from training.calibration import PROMISE_CONFIDENCE, PROMISED_PRECISION, choose_threshold
 from training.features import fold_views, hide_views, idf_of, make_features, shared_stems, vocabulary_of
-from training.heads import QUESTIONS, FittedHead, Question, fit_head
+from training.heads import QUESTIONS, FittedHead, Question, fit_head, telling_rows
 from training.recipe import Recipe
 from training.splitting import Ints, near_copy_groups
 
 FEWEST_ROWS = 20
 # Rows that were written for the project, not sent by citizens: learned from, but no evidence of how often one is right.
 WRITTEN = "written"
+_IDS_SHOWN = 10
+_FEWEST_INCOMPLETE = 20
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,9 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     notes: list[str] = []
     if secret := sum(row.confidentiality is Confidentiality.RAHASIA for row in rows):
         notes.append(f"{secret} secret (rahasia) rows were left out: their text is never trained on.")
+    unlabelled = sum(all(question.label(row) is None for question in QUESTIONS) for row in rows)
+    if unlabelled:
+        notes.append(f"{unlabelled} of {len(rows)} rows carry no label, so they teach nothing.")
     rows = [
         row
         for row in rows
@@ -87,6 +93,7 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     )
     texts = [chain.prepare(row.complaint) for row in rows]
     groups = near_copy_groups([prepare(row.complaint) for row in rows])
+    notes += _odd_rows(rows, texts)
     progress("features", 0.1)
     # One text of each group of near-copies makes the vocabulary: a term must occur in two complaints, so that a bundle
     # holds no words of a single one, however often it was sent.
@@ -113,13 +120,15 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
             notes.append(f"No {question.name} head: {what}; it needs {FEWEST_ROWS} rows of two labels or more.")
             continue
         real = np.array([rows[i].label_source != WRITTEN for i in labelled])
+        if not real.any() and any(row.label_source != WRITTEN for row in rows):
+            notes.append(f"The {question.name} head learned from written rows alone: no real row has its label.")
         asked = recipe.of_head(question.name)
         shown = hide_views(features[labelled], union, asked.views)
         fitted = fit_head(shown, names, groups[labelled], recipe, real, asked, dimensions)
         metrics[question.name], thresholds = _measured(question, fitted, [rows[i] for i in labelled], groups[labelled])
         heads[question.name] = _as_head(question.name, fitted, thresholds, union, recipe)
         pipelines[question.name] = Pipeline([("features", union), ("head", fitted.classifier)])
-        notes += _thin_labels(question.name, names)
+        notes += [*_thin_labels(question.name, names), *_unknown_labels(question.name, names)]
     progress("done", 1.0)
     about = _about(rows, texts, recipe, region, metrics)
     seen = np.unique(np.array([fingerprint(text) for text in texts], dtype=np.uint64))
@@ -161,7 +170,8 @@ def _measured(
 
 def _completeness_threshold(fitted: FittedHead, probabilities: Floats, rows: Sequence[LabelledRow]) -> dict[str, float]:
     """The probability from which a complaint is called incomplete, wherever it is from: the one of the best F1."""
-    telling = [i for i, row in enumerate(rows) if row.label_source != WRITTEN] or list(range(len(rows)))
+    real = np.array([row.label_source != WRITTEN for row in rows])
+    telling = telling_rows(real, fitted.labels, _FEWEST_INCOMPLETE)
     incomplete = fitted.names.index(INCOMPLETE)
     return {ANYWHERE: best_f1_threshold(probabilities[telling, incomplete], fitted.labels[telling] == incomplete)}
 
@@ -190,13 +200,41 @@ def _thresholds(
     for region in sorted({row.complaint.region for row in rows}):
         own = np.flatnonzero([row.complaint.region == region and row.label_source != WRITTEN for row in rows])
         telling = own[np.unique(groups[own], return_index=True)[1]]
-        threshold = choose_threshold(confidence[telling], right[telling])
+        # Rows of one sector say nothing of how often the others would be taken for it.
+        several = len({rows[i].sector for i in telling}) > 1
+        threshold = choose_threshold(confidence[telling], right[telling]) if several else None
         coverage = 0.0
         if threshold is not None:
             thresholds[region] = threshold
             coverage = round(float((confidence[telling] >= threshold).mean()), 4)
         evidence[region] = {"rows": len(telling), "coverage": coverage}
     return thresholds, evidence
+
+
+def _unknown_labels(head: str, names: NDArray[Any]) -> list[str]:
+    missing = [label for label in labels_of(head) if label not in set(names)]
+    return [f"The {head} head has seen no row of, so it never answers: {', '.join(missing)}."] if missing else []
+
+
+def _odd_rows(rows: Sequence[LabelledRow], texts: Sequence[PreparedText]) -> list[str]:
+    """What is odd about rows that are learned from all the same."""
+    notes = []
+    if wordless := [row.id for row, text in zip(rows, texts, strict=True) if not text.words]:
+        shown = ", ".join(wordless[:_IDS_SHOWN])
+        notes.append(
+            f"{len(wordless)} of {len(rows)} rows hold no word that can be read, so they teach nothing: {shown}"
+            f"{', ...' if len(wordless) > _IDS_SHOWN else ''}. Check which column holds the text."
+        )
+    strange = Counter(row.complaint.region for row in rows if row.complaint.region not in known_regions())
+    notes += [
+        f"{count} rows are of {region!r}, which has no region file: learned from, but nothing is routed alone there."
+        for region, count in sorted(strange.items())
+    ]
+    sectors = Counter(row.sector for row in rows if row.sector is not None and row.label_source != WRITTEN)
+    if len(sectors) == 1:
+        [(sector, count)] = sectors.items()
+        notes.append(f"All {count} real rows are of {sector}: the other sectors are known from written rows alone.")
+    return notes
 
 
 def _thin_labels(head: str, names: NDArray[Any]) -> list[str]:

@@ -28,6 +28,7 @@ from training.recipe import HeadRecipe, Recipe
 from training.splitting import Ints, assign_folds
 
 _FEWEST_REAL_ROWS = 200
+_FEWEST_OF_A_LABEL = 5
 _SEED = 20180901
 _MEANING_REGULARISATION = 4.0
 _JOBS = 2
@@ -148,7 +149,7 @@ def fit_head(
         placed[:, kept_aside.classes_] = part
         scores[~mask] = placed
     whole = fits[0]
-    telling = real if real.sum() >= _FEWEST_REAL_ROWS else np.ones_like(real)
+    telling = telling_rows(real)
     whole.inverse_temperature = fit_inverse_temperature(scores[telling], labels[telling])
     svc, two = whole.svc_, len(classes) == 2
     return FittedHead(
@@ -162,9 +163,20 @@ def fit_head(
     )
 
 
+def telling_rows(real: NDArray[np.bool_], labels: Ints | None = None, fewest: int = 0) -> NDArray[np.bool_]:
+    """The rows (n,) to calibrate on: the `real` ones if there are enough of them, and `fewest` of each label, else all.
+
+    A form that writes one level into every row would else teach a head to answer nothing but that.
+    """
+    enough = real.sum() >= _FEWEST_REAL_ROWS
+    if enough and labels is not None:
+        enough = all((real & (labels == label)).sum() >= fewest for label in np.unique(labels))
+    return real if enough else np.ones_like(real)
+
+
 def _fit_ordinal_head(features: csr_matrix, names: NDArray[Any], groups: Ints, real: NDArray[np.bool_]) -> FittedHead:
     levels = names.astype(np.int64)
-    fitted = fit_ordinal(features, levels, groups, real)
+    fitted = fit_ordinal(features, levels, groups, telling_rows(real, levels, _FEWEST_OF_A_LABEL))
     return FittedHead(
         classifier=LinearScorer(fitted.weights.astype(np.float64), fitted.bias),
         names=tuple(str(level) for level in fitted.levels),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,7 +153,7 @@ def test_slot_terms_tell_a_road_somewhere_from_a_road_nowhere() -> None:
     nowhere = slot_terms(prepare(Complaint("jalan rusak")))
     assert "site:exact" in somewhere
     assert "site:none" in nowhere
-    assert "grade:exact+area" in slot_terms(prepare(Complaint("Jalan Merpati rusak")), area_named=True)
+    assert "grade:exact+area" in slot_terms(replace(prepare(Complaint("Jalan Merpati rusak")), names_area=True))
     assert somewhere == sorted(set(somewhere))
 
 

@@ -584,7 +584,7 @@ def test_a_public_sites_own_address_stays(text: str) -> None:
         "Perda No. 12 Tahun 2019",
         "UU 23/2014 pasal 27 ayat 3",
         "surat nomor 470/123/DS/2023",
-        "surat no.tu.05.01/vi/0356/2016 25 Februari 2016",
+        "surat no.hk.07.02/iv/0123/2019 3 Maret 2019",
         "-6.17511, 106.865036",
         "SDN 3 dan SMPN 12",
         "5 orang, 12 rumah, 300 meter",

@@ -9,7 +9,7 @@ import pytest
 
 from data.complaint import Complaint
 from data.region import load_region
-from data.sectors import DISTRICT_OFFICE, VILLAGE_OFFICE, all_sectors
+from data.sectors import DISTRICT_OFFICE, OTHER, VILLAGE_OFFICE, all_sectors
 from model import routing
 from model.areas import AreaFinder
 from model.bundle import Bundle
@@ -28,6 +28,7 @@ REASON_CASES: list[tuple[Reason, str, dict[str, object]]] = [
     (Reason.AREA_AMBIGUOUS, DISTRICT_OFFICE, {"text": "kecamatan Curug atau kecamatan Legok"}),
     (Reason.AREA_AMBIGUOUS, VILLAGE_OFFICE, {"text": "desa Klebet atau kelurahan Sukabakti"}),
     (Reason.OTHER_GOVERNMENT, "energy", {}),
+    (Reason.UNCLEAR_GOVERNMENT, "other", {}),
     (Reason.TWO_MATTERS, "public-works", {"more_doubts": [Reason.TWO_MATTERS]}),
 ]
 ROAD = "Jalan di Desa Klebet berlubang besar dan aspalnya mengelupas"
@@ -113,7 +114,8 @@ def test_a_sure_sector_goes_to_its_agency_alone_only_if_the_region_has_it(code: 
         assert sector in agency.sectors
         local = agency.level == "local"
         assert disposition.outcome is (Outcome.AUTO if local else Outcome.REVIEW)
-        assert disposition.reasons == ((Reason.CONFIDENT,) if local else (Reason.OTHER_GOVERNMENT,))
+        doubt = Reason.UNCLEAR_GOVERNMENT if sector == OTHER else Reason.OTHER_GOVERNMENT
+        assert disposition.reasons == ((Reason.CONFIDENT,) if local else (doubt,))
 
 
 @pytest.mark.parametrize("sector", ["energy", "police", "land", "immigration", "religion"])

@@ -40,6 +40,13 @@ def highest(text: str) -> int:
         "Anak kecil terperosok ke lubang galian",
         "Jembatan gantung putus, warga tidak bisa lewat",
         "Tanggul jebol di dekat sawah",
+        "Api belum padam, rumah warga terbakar",
+        "Tidak ada air, kebakaran belum padam",
+        "Pemadam belum datang, rumah kebakaran",
+        "Kebakaran rumah sejak 10 menit lalu, tolong",
+        "Satu jam lalu rumah tetangga kebakaran, api masih besar",
+        "Tolong kirim damkar sebelum merambat, kebakaran di pasar",
+        "Pohon tumbang menimpa orang di jalan, lalu lintas macet total",
     ],
 )
 def test_a_danger_that_is_happening_is_an_emergency(text: str) -> None:

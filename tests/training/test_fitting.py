@@ -11,6 +11,7 @@ import pytest
 from data.complaint import Complaint, Confidentiality, LabelledRow
 from data.errors import TooFewRows, UnknownName
 from data.progress import Progress
+from model.heads import ANYWHERE
 from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain, prepare
 from training.calibration import fit_inverse_temperature
 from training.features import make_features, shared_stems
@@ -18,6 +19,7 @@ from training.fitting import FEWEST_ROWS, WRITTEN, Training, fit, fit_head
 from training.recipe import RECIPES, Recipe, find_recipe
 
 DEFAULT = find_recipe("default")
+QUICK = replace(DEFAULT, folds=2)
 SAID_OF = {
     "health": ("puskesmas antre obat habis", "dokter puskesmas tidak ada", "obat pasien habis di rumah sakit"),
     "energy": ("listrik padam sejak pagi", "tiang listrik miring", "tagihan listrik naik padahal padam"),
@@ -408,10 +410,12 @@ def test_written_rows_are_learned_from_but_are_no_evidence() -> None:
     assert evidence_of(training) == {"kab-tangerang": {"rows": 0, "coverage": 0.0}}
     assert "its 0 real labelled rows" in training.promise("kab-tangerang")
     assert training.bundle.predict([Complaint("obat habis")])[0].sector.label == "health"
-    mixed = fit([*written[:151], *rows[151:]], DEFAULT, "kab-tangerang")
+    # Every other row is real, of either sector.
+    half = [rows[i] if i % 2 else written[i] for i in range(len(rows))]
+    mixed = fit([*half[:-1], written[-1]], DEFAULT, "kab-tangerang")
     assert evidence_of(mixed)["kab-tangerang"] == {"rows": 149, "coverage": 0.0}
     assert mixed.bundle.heads["sector"].thresholds == {}
-    enough = fit([*written[:150], *rows[150:]], DEFAULT, "kab-tangerang")
+    enough = fit(half, DEFAULT, "kab-tangerang")
     assert evidence_of(enough)["kab-tangerang"]["rows"] == 150
     assert enough.bundle.heads["sector"].thresholds.keys() == {"kab-tangerang"}
 
@@ -514,3 +518,68 @@ def test_the_manifest_part_tells_what_it_was_made_of() -> None:
     assert about["recipe"]["name"] == "default"
     assert set(about["versions"]) == {"python", "numpy", "scipy", "scikit-learn"}
     assert 0 <= about["metrics"]["sector"]["cross_fitted_accuracy"] <= 1
+
+
+def test_rows_without_words_are_told_by_their_ids(sample_rows: Sequence[LabelledRow]) -> None:
+    rows = [*sample_rows[:300], *(replace(row, complaint=Complaint("!!! ...")) for row in sample_rows[300:320])]
+    [note] = [note for note in fit(rows, QUICK, "kab-tangerang").notes if "no word that can be read" in note]
+    assert note.startswith("20 of 320 rows")
+    assert f"{rows[300].id}, {rows[301].id}" in note
+    assert rows[319].id not in note
+
+
+def test_real_rows_of_one_sector_are_told_beside_the_written_ones(sample_rows: Sequence[LabelledRow]) -> None:
+    real = [replace(row, label_source="human-blind", sector="health") for row in sample_rows[:25]]
+    bare = [replace(row, urgency=None) for row in real]
+    notes = fit([*bare, *sample_rows[25:120]], QUICK, "kab-tangerang").notes
+    assert any(note.startswith("All 25 real rows are of health") for note in notes)
+    assert "The urgency head learned from written rows alone: no real row has its label." in notes
+
+
+def test_rows_of_a_region_without_a_file_are_told(sample_rows: Sequence[LabelledRow]) -> None:
+    far = [replace(row, complaint=replace(row.complaint, region="kota-antah")) for row in sample_rows[:30]]
+    training = fit([*far, *sample_rows[30:300]], QUICK, "kab-tangerang")
+    assert any(note.startswith("30 rows are of 'kota-antah', which has no region file") for note in training.notes)
+    assert "kota-antah" not in training.bundle.heads["sector"].thresholds
+
+
+def test_real_rows_of_one_level_do_not_make_the_urgency_head_answer_that_alone(
+    sample_rows: Sequence[LabelledRow],
+) -> None:
+    real = [replace(row, id=f"r{row.id}", label_source="human-blind", urgency=1) for row in sample_rows[:220]]
+    bundle = fit([*real, *sample_rows[220:900]], QUICK, "kab-tangerang").bundle
+    answers = [
+        prediction.urgency[0].label for prediction in bundle.predict([r.complaint for r in sample_rows[900:1000]])
+    ]
+    assert len(set(answers)) >= 3
+
+
+def test_few_real_rows_choose_no_threshold_for_incomplete_ones(sample_rows: Sequence[LabelledRow]) -> None:
+    def threshold(rows: Sequence[LabelledRow]) -> float:
+        return fit(rows, QUICK, "kab-tangerang").bundle.heads["completeness"].thresholds[ANYWHERE]
+
+    three = [replace(row, label_source="human-blind") for row in sample_rows[:400] if row.complete][:3]
+    ids = {row.id for row in three}
+    others = [row for row in sample_rows[:400] if row.id not in ids]
+    assert threshold([*three, *others]) == pytest.approx(threshold(sample_rows[:400]), abs=0.1)
+
+
+def test_labels_that_no_row_has_are_told(sample_rows: Sequence[LabelledRow]) -> None:
+    rows = [row for row in sample_rows if row.sector in ("health", "energy") and row.urgency in (1, 2)]
+    notes = fit(rows, QUICK, "kab-tangerang").notes
+    [sectors] = [note for note in notes if note.startswith("The sector head has seen no row of")]
+    assert "public-works" in sectors
+    assert "health" not in sectors.split(":")[1].split(", ")
+    assert "The urgency head has seen no row of, so it never answers: 0, 3." in notes
+
+
+def test_rows_of_one_sector_alone_prove_no_threshold() -> None:
+    real = apart(make_rows(("health", 160)))
+    written = [replace(row, id=f"w{row.id}", label_source=WRITTEN) for row in apart(make_rows(("energy", 160)))]
+    bundle = fit([*real, *written], QUICK, "kab-tangerang").bundle
+    assert bundle.heads["sector"].thresholds == {}
+
+
+def test_rows_without_any_label_are_counted(sample_rows: Sequence[LabelledRow]) -> None:
+    bare = [replace(row, sector=None, urgency=None, jurisdiction=None, complete=None) for row in sample_rows[:7]]
+    assert "7 of 207 rows carry no label, so they teach nothing." in fit([*bare, *sample_rows[7:207]], QUICK, "x").notes

@@ -51,8 +51,8 @@ class Evaluation:
     `calibration_error` is the expected calibration error of the first sector in 15 bins of equal width (Naeini 2015).
     `area_accuracy` is over rows of kecamatan and village offices whose area stands in the text, title or location; the
     area is the one found for the row's own sector, so that a wrong sector isn't counted twice.
-    `urgency_caught_at_30` is the share of rows of level 2 or 3 among the 30 % whose expected level (sum of level times
-    probability) is highest. `incomplete_recall` and `_precision` are over the rows that are, or are called, incomplete.
+    `urgency_caught_at_30` is the share of rows of level 2 or 3 among the 30 % of the highest urgency score: the
+    probability of level 2 or more, and above all others what a danger sign raised. `incomplete_recall` and `_precision` are over the rows that are, or are called, incomplete.
     """
 
     bundle: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fastapi import APIRouter, Response
 
 from data.region import load_region
@@ -48,11 +50,14 @@ _BODY_PROBLEMS = {
 }
 
 
+@cache
+def _encoder_cost(name: str) -> EncoderCost | None:
+    return EncoderCost(name=name, seconds_per_complaint=round(seconds_per_text(name), 3)) if name else None
+
+
 def api_routes(triage: Triage) -> APIRouter:
     """The API's operations over one triage."""
     routes = APIRouter()
-    name = triage.bundle.encoder
-    encoder = EncoderCost(name=name, seconds_per_complaint=round(seconds_per_text(name), 3)) if name else None
 
     @routes.post(
         "/v1/complaints",
@@ -115,7 +120,7 @@ def api_routes(triage: Triage) -> APIRouter:
             model_version=triage.bundle.version,
             region=triage.region,
             format=FORMAT,
-            encoder=encoder,
+            encoder=_encoder_cost(triage.bundle.encoder),
         )
 
     return routes

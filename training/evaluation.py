@@ -52,7 +52,8 @@ class Evaluation:
     `area_accuracy` is over rows of kecamatan and village offices whose area stands in the text, title or location; the
     area is the one found for the row's own sector, so that a wrong sector isn't counted twice.
     `urgency_caught_at_30` is the share of rows of level 2 or 3 among the 30 % of the highest urgency score: the
-    probability of level 2 or more, and above all others what a danger sign raised. `incomplete_recall` and `_precision` are over the rows that are, or are called, incomplete.
+    probability of level 2 or more, and above all others what a danger sign raised. `incomplete_recall` and `_precision`
+    are over the rows that are, or are called, incomplete.
     """
 
     bundle: str

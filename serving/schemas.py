@@ -267,7 +267,7 @@ class Health(_Answer):
 
 
 class EncoderCost(_Answer):
-    """A bundle's sentence encoder, and what it adds to the answer of an ordinary complaint, measured when first asked."""
+    """A bundle's sentence encoder, and what it adds to an ordinary complaint's answer, measured when first asked."""
 
     name: str
     seconds_per_complaint: float

@@ -308,7 +308,7 @@ def test_train_refuses_rows_it_can_not_learn_from_and_writes_nothing(
     ("arguments", "expected"),
     [
         (("--region", "bogor"), "No region 'bogor'. Known: kab-bandung, kab-tangerang"),
-        ((*REGION, "--recipe", "best"), "No recipe 'best'. Known: default, whole-text, plain"),
+        ((*REGION, "--recipe", "best"), "No recipe 'best'. Known: default, encoder, whole-text, plain"),
         ((*REGION, "--annotations", "nope.csv"), "nope.csv: there is no such file"),
     ],
     ids=["region", "recipe", "annotations"],
@@ -552,7 +552,7 @@ def test_a_bundle_of_an_older_format_is_refused_with_the_way_out(desk: Desk, tmp
         ("serve", "--bundle", bundle, "--port", "0", "--database", tmp_path / "desk.db"),
     ):
         message = refused(*command)
-        assert "has format 1; this program reads format 2" in message
+        assert "has format 1; this program reads format 3" in message
         assert "disposisi train ROWS --region CODE --into BUNDLE" in message
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 

@@ -191,7 +191,7 @@ def test_the_chain_gives_what_its_steps_give_called_one_after_the_other(text: st
 
 def test_the_chain_gives_what_its_steps_give_on_the_samples(sample_rows: Sequence[LabelledRow]) -> None:
     for row in sample_rows[::5]:
-        assert prepare(row.complaint) == by_calling([*ALL_STEPS], row.complaint)
+        assert replace(prepare(row.complaint), title="") == by_calling([*ALL_STEPS], row.complaint)
 
 
 @given(FROM_PIECES, st.sampled_from(sorted(ALL_STEPS)))

@@ -289,6 +289,7 @@ def test_a_ready_service_tells_which_model_it_runs(client: TestClient, triage: T
         "model_version": triage.bundle.version,
         "region": REGION,
         "format": FORMAT,
+        "encoder": None,
     }
 
 

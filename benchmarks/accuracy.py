@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -376,7 +377,7 @@ def training_cost(trial: Trial, _: Sequence[Contender], given: argparse.Namespac
     told = json.loads(child.communicate()[0])
     print(
         f"{told['rows']:,} rows: {told['seconds']:.0f} s; at most {told['megabytes']:.0f} MB in the process itself "
-        f"(getrusage), {together / 1e6:.0f} MB with its workers (shared pages counted once for each). {_load()}\n"
+        f"(getrusage), {together / 1e6:.0f} MB with its workers (PSS: a shared page counts once). {_load()}\n"
     )
 
 
@@ -434,17 +435,17 @@ def _compared(figure: Figure) -> str:
 
 
 def _resident(process: int) -> int:
-    """Bytes of memory that a process and all below it hold now."""
+    """Bytes of memory that a process and all below it hold now, a page that several share counted once (PSS)."""
     try:
-        held = int(Path(f"/proc/{process}/statm").read_text().split()[1]) * resource.getpagesize()
+        [held] = re.findall(r"^Pss: +(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.M)
         below = [
             int(child)
             for file in Path(f"/proc/{process}/task").glob("*/children")
             for child in file.read_text().split()
         ]
-    except OSError:
+    except (OSError, ValueError):
         return 0
-    return held + sum(map(_resident, below))
+    return int(held) * 1024 + sum(map(_resident, below))
 
 
 def _load() -> str:

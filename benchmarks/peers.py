@@ -32,7 +32,7 @@ from model.encoder import LONGEST_ENCODED, Meanings, load_encoder
 from model.features import Floats
 from model.routing import Routers
 from model.text import REQUIRED_STEPS, PreparedText, TextChain, stem_word
-from training.features import MeaningView, hide_views, make_features, vocabulary_of
+from training.features import MeaningView, hide_views, make_features, regions_with_rows, vocabulary_of
 from training.fitting import fit
 from training.heads import fit_head
 from training.recipe import RECIPES, Recipe
@@ -175,7 +175,8 @@ def _by_recipe(recipe: Recipe, learned: Learned, texts: list[PreparedText]) -> N
     """The sector head as `fit` trains it, but for calibration, which changes no ranking: one fold, so one fit."""
     # One text of each group of near-copies makes the vocabulary, as in `fit`.
     different = [learned.texts[i] for i in np.unique(learned.groups, return_index=True)[1]]
-    union = make_features(recipe, different).fit(different)
+    regions = regions_with_rows([text.region for text in learned.texts], learned.real)
+    union = make_features(recipe, different, regions).fit(different)
     head = recipe.of_head(SECTOR)
     features = hide_views(union.transform(learned.texts).tocsr(), union, head.views)
     once = replace(recipe, folds=1)

@@ -38,7 +38,7 @@ from model.stemming import require_roots
 from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
 
 # Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
-FORMAT = 3
+FORMAT = 4
 SECTOR, URGENCY, JURISDICTION, COMPLETENESS = "sector", "urgency", "jurisdiction", "completeness"
 COMPLETE, INCOMPLETE = "complete", "incomplete"
 
@@ -112,6 +112,7 @@ class Bundle:
                 "titles": self.vocabulary.titles,
                 "slots": self.vocabulary.slots,
                 "signs": self.vocabulary.signs,
+                "local": self.vocabulary.local,
                 "dimensions": self.vocabulary.dimensions,
             }
             for name, content in ((_VOCABULARY, names), (_STEMS, dict(self.stems))):
@@ -298,6 +299,7 @@ def _read_vocabulary(folder: Path) -> Vocabulary:
         titles=tuple(names["titles"]),
         slots=tuple(names["slots"]),
         signs=tuple(names["signs"]),
+        local=tuple(names["local"]),
         dimensions=int(names["dimensions"]),
     )
 

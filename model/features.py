@@ -2,8 +2,9 @@
 
 A feature's weight in one view is (1 + ln count) * idf, and each view has length 1 (sublinear tf-idf, L2). Views of
 their own are the stems of the title, so that they count for more than as many words of the text, the region and the
-written tables' facts with fixed weights, and the sentence embedding as it is. Character n-grams are a function of the
-word, so a word's feature numbers are found once and kept.
+written tables' facts with fixed weights, the stems and pairs once more as words of their region, so that a region can
+differ from what holds everywhere (Daumé 2007, "Frustratingly Easy Domain Adaptation"), and the sentence embedding as it
+is. Character n-grams are a function of the word, so a word's feature numbers are found once and kept.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Indices = NDArray[np.int64]
 @dataclass(frozen=True)
 class Vocabulary:
     """The features of a bundle in the order of their numbers: word terms, character terms, regions, title stems,
-    slot terms, danger signs. Last come the numbers of a sentence embedding, if it has `dimensions`.
+    slot terms, danger signs, words of regions. Last come the numbers of a sentence embedding, if it has `dimensions`.
     """
 
     words: tuple[str, ...]
@@ -42,10 +43,11 @@ class Vocabulary:
     titles: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
     signs: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
     dimensions: int = 0
 
     def __len__(self) -> int:
-        terms = (self.words, self.chars, self.regions, self.titles, self.slots, self.signs)
+        terms = (self.words, self.chars, self.regions, self.titles, self.slots, self.signs, self.local)
         return sum(map(len, terms)) + self.dimensions
 
 
@@ -83,6 +85,7 @@ class FeatureExtractor:
     _regions: dict[str, int] = field(init=False, repr=False)
     _titles: dict[str, int] = field(init=False, repr=False)
     _facts: dict[str, dict[str, int]] = field(init=False, repr=False)
+    _local: dict[str, int] = field(init=False, repr=False)
     _memory: dict[str, Indices] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,6 +102,8 @@ class FeatureExtractor:
             "slots": {term: number for number, term in enumerate(self.vocabulary.slots, first_slot)},
             "signs": {term: number for number, term in enumerate(self.vocabulary.signs, first_sign)},
         }
+        first_local = first_sign + len(self.vocabulary.signs)
+        self._local = {term: number for number, term in enumerate(self.vocabulary.local, first_local)}
 
     def extract(self, text: PreparedText) -> Features:
         """The features of one text; unknown terms have none."""
@@ -113,6 +118,7 @@ class FeatureExtractor:
             if known:
                 facts = np.array(sorted({known[term] for term in FACTS[view](text) if term in known}), np.int64)
                 parts.append((facts, self.idf[facts]))
+        parts.append(self._weigh(np.array([number for number, *_ in self._local_terms(text)], dtype=np.int64)))
         if text.meaning is not None and self.vocabulary.dimensions:
             size = len(self.vocabulary)
             parts.append((np.arange(size - self.vocabulary.dimensions, size), text.meaning.astype(np.float64)))
@@ -137,7 +143,7 @@ class FeatureExtractor:
             features.append(numbers)
             places.append(np.full(len(numbers), place))
         counted = _joined(features)
-        terms = [*self._word_terms(text), *self._title_terms_in(text)]
+        terms = [*self._word_terms(text), *self._title_terms_in(text), *self._local_terms(text)]
         words = np.array([[number, place] for number, first, last in terms for place in (first, last)], dtype=np.int64)
         words = words.reshape(-1, 2)
         all_features = np.concatenate([counted, words[:, 0]])
@@ -152,14 +158,22 @@ class FeatureExtractor:
 
     def _word_terms(self, text: PreparedText) -> Iterator[tuple[int, int, int]]:
         """(number, place of the first word, place of the last) of each known stem and pair of neighbouring stems."""
-        known = self._words
+        return self._terms(text, self._words, "")
+
+    def _local_terms(self, text: PreparedText) -> Iterator[tuple[int, int, int]]:
+        """The same of those that are known as words of the text's region."""
+        return self._terms(text, self._local, local_prefix(text.region))
+
+    def _terms(self, text: PreparedText, known: dict[str, int], prefix: str) -> Iterator[tuple[int, int, int]]:
+        if not known:
+            return
         # One-letter words are no features and don't part a pair, as in training.
         stems = [(place, stem) for place, stem in enumerate(text.stems.split()) if len(stem) > 1]
         for place, stem in stems:
-            if (number := known.get(stem)) is not None:
+            if (number := known.get(prefix + stem)) is not None:
                 yield number, place, place
         for (first, left), (last, right) in pairwise(stems):
-            if (number := known.get(f"{left} {right}")) is not None:
+            if (number := known.get(f"{prefix}{left} {right}")) is not None:
                 yield number, first, last
 
     def _title_terms_in(self, text: PreparedText) -> Iterator[tuple[int, int, int]]:
@@ -187,6 +201,11 @@ class FeatureExtractor:
         weights = (1.0 + np.log(counts)) * self.idf[indices]
         length = np.sqrt(weights @ weights)
         return indices, weights / length if length > 0 else weights
+
+
+def local_prefix(region: str) -> str:
+    """What a stem or a pair of stems begins with as a word of its region; no stem holds a blank."""
+    return f"{region} | "
 
 
 def char_ngrams(word: str) -> Iterator[str]:

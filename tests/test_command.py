@@ -552,7 +552,7 @@ def test_a_bundle_of_an_older_format_is_refused_with_the_way_out(desk: Desk, tmp
         ("serve", "--bundle", bundle, "--port", "0", "--database", tmp_path / "desk.db"),
     ):
         message = refused(*command)
-        assert "has format 1; this program reads format 3" in message
+        assert "has format 1; this program reads format 4" in message
         assert "disposisi train ROWS --region CODE --into BUNDLE" in message
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import scipy
 import sklearn
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from data.complaint import Confidentiality, LabelledRow
+from data.complaint import Complaint, Confidentiality, LabelledRow
 from data.errors import TooFewRows
 from data.lexicon import lexicon_mark
 from data.progress import Progress, silent
@@ -29,8 +30,16 @@ from model.features import Floats
 from model.heads import ANYWHERE, Head, softmax
 from model.text import PreparedText, TextChain, prepare
 from training.calibration import PROMISE_CONFIDENCE, PROMISED_PRECISION, choose_threshold
-from training.features import fold_views, hide_views, idf_of, make_features, shared_stems, vocabulary_of
-from training.heads import QUESTIONS, FittedHead, Question, fit_head, telling_rows
+from training.features import (
+    fold_views,
+    hide_views,
+    idf_of,
+    make_features,
+    regions_with_rows,
+    shared_stems,
+    vocabulary_of,
+)
+from training.heads import JOBS, QUESTIONS, ROWS_WORTH_PROCESSES, FittedHead, Question, fit_head, telling_rows
 from training.recipe import Recipe
 from training.splitting import Ints, near_copy_groups
 
@@ -86,19 +95,15 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
             "two sectors or more are needed. Label more rows."
         )
     progress("text steps", 0.0)
-    chain = TextChain(
-        recipe.text_steps,
-        encoder=load_encoder(recipe.encoder) if recipe.encoder else None,
-        names_area=names_area if recipe.slot_weight else None,
-    )
-    texts = [chain.prepare(row.complaint) for row in rows]
+    texts = _prepared(recipe, [row.complaint for row in rows])
     groups = near_copy_groups([prepare(row.complaint) for row in rows])
     notes += _odd_rows(rows, texts)
     progress("features", 0.1)
     # One text of each group of near-copies makes the vocabulary: a term must occur in two complaints, so that a bundle
     # holds no words of a single one, however often it was sent.
     different = [texts[i] for i in np.unique(groups, return_index=True)[1]]
-    union = make_features(recipe, different)
+    real = np.array([row.label_source != WRITTEN for row in rows])
+    union = make_features(recipe, different, regions_with_rows([text.region for text in texts], real))
     try:
         union.fit(different)
         features = union.transform(texts).tocsr()
@@ -119,12 +124,11 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
             what = f"{len(labelled)} rows with {len(set(names))} different labels"
             notes.append(f"No {question.name} head: {what}; it needs {FEWEST_ROWS} rows of two labels or more.")
             continue
-        real = np.array([rows[i].label_source != WRITTEN for i in labelled])
-        if not real.any() and any(row.label_source != WRITTEN for row in rows):
+        if not real[labelled].any() and real.any():
             notes.append(f"The {question.name} head learned from written rows alone: no real row has its label.")
         asked = recipe.of_head(question.name)
         shown = hide_views(features[labelled], union, asked.views)
-        fitted = fit_head(shown, names, groups[labelled], recipe, real, asked, dimensions)
+        fitted = fit_head(shown, names, groups[labelled], recipe, real[labelled], asked, dimensions)
         metrics[question.name], thresholds = _measured(question, fitted, [rows[i] for i in labelled], groups[labelled])
         heads[question.name] = _as_head(question.name, fitted, thresholds, union, recipe)
         pipelines[question.name] = Pipeline([("features", union), ("head", fitted.classifier)])
@@ -138,12 +142,29 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         idf=idf_of(union, recipe),
         heads=heads,
         seen=seen,
-        text_steps=tuple(chain.names),
+        text_steps=recipe.text_steps,
         encoder=recipe.encoder,
         stems=stems,
         about=about,
     )
     return Training(bundle, pipelines, notes)
+
+
+def _prepared(recipe: Recipe, complaints: Sequence[Complaint]) -> list[PreparedText]:
+    """The complaints' texts, in two processes where that pays; an encoder uses all cores by itself."""
+    jobs = JOBS if len(complaints) >= ROWS_WORTH_PROCESSES and not recipe.encoder else 1
+    parts = np.array_split(np.arange(len(complaints)), jobs)
+    found = Parallel(jobs)(delayed(_prepare_all)(recipe, [complaints[i] for i in part]) for part in parts)
+    return [text for part in found for text in part]
+
+
+def _prepare_all(recipe: Recipe, complaints: Sequence[Complaint]) -> list[PreparedText]:
+    chain = TextChain(
+        recipe.text_steps,
+        encoder=load_encoder(recipe.encoder) if recipe.encoder else None,
+        names_area=names_area if recipe.slot_weight else None,
+    )
+    return [chain.prepare(complaint) for complaint in complaints]
 
 
 def _measured(

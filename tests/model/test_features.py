@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from data.complaint import LabelledRow
+from data.complaint import Complaint, LabelledRow
+from model.explanation import explain
 from model.features import CHAR_NGRAMS, REMEMBERED_WORDS, FeatureExtractor, Vocabulary, char_ngrams
 from model.stemming import LONGEST_WORD, stem
 from model.text import PreparedText
 from training.features import columns_of
-from training.fitting import Training
+from training.fitting import WRITTEN, Training, fit
+from training.recipe import find_recipe
 
 KNOWN_WORDS = [
     "jalan",
@@ -59,11 +62,10 @@ def assert_same_as_scikit_learn(training: Training, texts: Sequence[PreparedText
     extractor = training.bundle.extractor
     matrix = training.pipelines["sector"]["features"].transform(texts).tocsr()
     matrix.sort_indices()
-    # The title's weight among the views is folded into the heads.
-    titles = columns_of(training.pipelines["sector"]["features"])["titles"]
-    matrix.data[np.isin(matrix.indices, range(titles.start, titles.stop))] /= training.bundle.about["recipe"][
-        "title_weight"
-    ]
+    # What the title and a region's words weigh among the views is folded into the heads.
+    columns, recipe = columns_of(training.pipelines["sector"]["features"]), training.bundle.about["recipe"]
+    for view, weight in (("titles", recipe["title_weight"]), ("local", recipe["local_weight"])):
+        matrix.data[np.isin(matrix.indices, range(columns[view].start, columns[view].stop))] /= weight
     assert matrix.shape[1] == len(extractor.vocabulary)
     for number, text in enumerate(texts):
         ours = extractor.extract(text)
@@ -117,6 +119,51 @@ def test_a_feature_number_names_its_term(training: Training) -> None:
     ours += [f"slots__{term}" for term in vocabulary.slots]
     ours += [f"signs__{term}" for term in vocabulary.signs]
     assert ours == names
+
+
+@pytest.fixture(scope="module")
+def with_region_words(sample_rows: Sequence[LabelledRow]) -> Training:
+    """A training whose region has real rows enough for words of its own; half of its rows are written."""
+    rows = [
+        replace(row, label_source="human" if number % 2 else WRITTEN) for number, row in enumerate(sample_rows[:400])
+    ]
+    return fit(rows, replace(find_recipe("default"), folds=2), "kab-tangerang")
+
+
+def test_words_of_a_region_are_scikit_learns_features(
+    with_region_words: Training, sample_rows: Sequence[LabelledRow]
+) -> None:
+    bundle = with_region_words.bundle
+    assert bundle.vocabulary.local
+    complaints = [replace(row.complaint, region=region) for row in sample_rows[:50] for region in ("kab-tangerang", "")]
+    texts = [bundle.chain.prepare(complaint) for complaint in complaints]
+    assert_same_as_scikit_learn(with_region_words, texts)
+    probabilities = with_region_words.pipelines["sector"].predict_proba(texts)
+    ours = [bundle.heads["sector"].probabilities(bundle.extractor.extract(text)) for text in texts]
+    assert np.abs(np.array(ours) - probabilities).max() < 1e-6
+
+
+def test_words_of_a_region_speak_in_that_region_alone_and_for_the_sector_alone(with_region_words: Training) -> None:
+    bundle = with_region_words.bundle
+    first = len(bundle.vocabulary) - len(bundle.vocabulary.local)
+    text = PreparedText("jalan rusak", "jalan rusak", "kab-tangerang")
+    assert (bundle.extractor.extract(text).indices >= first).any()
+    assert not (bundle.extractor.extract(replace(text, region="kota-surabaya")).indices >= first).any()
+    assert bundle.heads["sector"].weights[first:].any()
+    assert not bundle.heads["urgency"].weights[first:].any()
+
+
+def test_words_of_a_region_are_shared_out_to_the_words_they_stand_in(with_region_words: Training) -> None:
+    bundle = with_region_words.bundle
+    text = bundle.chain.prepare(Complaint("jalan rusak di jalan raya", region="kab-tangerang"))
+    explanation = explain(text, bundle.extractor, bundle.heads["sector"], "public-works")
+    assert explanation.base + sum(word.contribution for word in explanation.words) == pytest.approx(explanation.score)
+    elsewhere = explain(replace(text, region=""), bundle.extractor, bundle.heads["sector"], "public-works")
+    assert {word.word: word for word in explanation.words} != {word.word: word for word in elsewhere.words}
+
+
+def test_written_rows_alone_give_a_region_no_words_of_its_own(training: Training) -> None:
+    assert training.bundle.vocabulary.local == ()
 
 
 @given(text=TEXTS)

@@ -142,7 +142,7 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         idf=idf_of(union, recipe),
         heads=heads,
         seen=seen,
-        text_steps=recipe.text_steps,
+        text_steps=tuple(TextChain(recipe.text_steps).names),
         encoder=recipe.encoder,
         stems=stems,
         about=about,

@@ -98,27 +98,65 @@ def evaluate(
     region: RegionCode,
     annotations: Annotations = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
+    report: Annotated[Path | None, typer.Option(help="A new folder for a page, its numbers and a model card.")] = None,
+    learn_from: Annotated[
+        list[Path] | None, typer.Option(help="Rows to draw the report's learning curve from; may be repeated.")
+    ] = None,
+    complaints_per_month: Annotated[int, typer.Option(min=1, help="For the costs in the report: an assumption.")] = 100,
+    minutes_per_complaint: Annotated[
+        float, typer.Option(min=0, help="Of a moderator, for a complaint that is reviewed: an assumption.")
+    ] = 5.0,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read.")] = False,
 ) -> None:
     """Measure a bundle on labelled rows, with 95 % intervals. Rows it was trained on are left out and counted.
 
+    --report writes what it means for people: a page without a network (index.html), its numbers and a model card.
+
     \b
-    Example: disposisi evaluate var/bundles/mine later.csv --region kab-tangerang
+    Example: disposisi evaluate var/bundles/mine later.csv --region kab-tangerang --report laporan-mutu
     """
     import json
+    from datetime import date
 
+    from data.errors import DisposisiError
     from data.region import load_region
     from data.rows import read_rows
+    from data.writing import check_free
     from model.bundle import load_bundle
-    from training.evaluation import evaluate as measure
+    from training.answers import answer_rows
+    from training.evaluation import measure
 
+    if report is not None:
+        check_free(report)
+    elif learn_from:
+        raise DisposisiError("--learn-from draws a curve in the report. Say where that goes with --report DIR.")
     loaded = load_bundle(bundle)
     with _progress("Evaluating") as progress:
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
-        evaluation = measure(loaded, read.rows, load_region(region), progress)
+        to_learn = read_rows(learn_from, region, skip_bad=skip_bad_rows).rows if learn_from else []
+        answers = answer_rows(loaded, read.rows, load_region(region), progress)
+        progress("intervals", 0.9)
+        evaluation = measure(answers)
+        if report is not None:
+            from training.learning import learning_curve
+            from training.report import make_report, write_report
+
+            learning = learning_curve(to_learn, answers.rows, region, progress) if learn_from else None
+            made = make_report(
+                answers,
+                evaluation,
+                made_on=date.today().isoformat(),
+                complaints_a_month=complaints_per_month,
+                minutes_each=minutes_per_complaint,
+                left_out_unreadable=len({(problem.file, problem.row) for problem in read.problems}),
+                learning=learning,
+            )
+            write_report(made, report)
     _tell_reading(read, None)
     typer.echo(json.dumps(evaluation.as_dict(), indent=1) if as_json else evaluation.as_text())
+    if report is not None:
+        _say(f"The report is in {report}: open index.html in a browser")
 
 
 @app.command()

@@ -9,6 +9,7 @@ DisposisiError
 ├── BundleError      a bundle that is missing, of another format, incomplete or changed
 ├── OutputExists     an output that would overwrite something
 ├── CannotWrite      an output that can't be written where it was asked for
+├── BadTarget        a promised share that no threshold can promise
 └── TooFewRows       rows that no head can be trained on
 """
 
@@ -98,6 +99,16 @@ class OutputExists(DisposisiError):
 
 class CannotWrite(DisposisiError):
     """A place that can't be written to."""
+
+
+class BadTarget(DisposisiError):
+    """A share or certainty that is not between 0 and 1: none can be promised from rows."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(
+            f"The target is {value}; it must lie between 0 and 1, like 0.95. No number of rows can promise that all is "
+            "right, and nothing needs none."
+        )
 
 
 class TooFewRows(DisposisiError):

@@ -6,6 +6,8 @@ stems.json           word -> stem, for the words that the training rows share
 idf.npy              (features,) float64
 <head>.weights.npy   (features, labels) float32
 <head>.bias.npy      (labels,) float64
+<head>.sets.npy      (labels + 1, labels) float64, of the sector head
+evidence.npy         (rows,) `EVIDENCE`: what the sector head said of real rows kept aside, to choose thresholds anew
 seen.npy             (rows,) uint64, fingerprints of the training texts, so that evaluation can leave them out
 """
 
@@ -29,6 +31,7 @@ from data.lexicon import lexicon_mark
 from data.sectors import all_sectors
 from data.writing import whole_folder
 from model.areas import names_area
+from model.confidence import Confidence
 from model.encoder import load_encoder
 from model.explanation import explain
 from model.features import FeatureExtractor, Floats, Vocabulary
@@ -39,6 +42,9 @@ from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
 
 # Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
 FORMAT = 4
+# One real row kept aside: its region, its sector and the one answered (numbers of the head's labels), how sure the
+# answer was, and the probability that was given to the right one.
+EVIDENCE = np.dtype([("region", "S40"), ("label", "<u2"), ("found", "<u2"), ("confidence", "<f4"), ("given", "<f4")])
 SECTOR, URGENCY, JURISDICTION, COMPLETENESS = "sector", "urgency", "jurisdiction", "completeness"
 COMPLETE, INCOMPLETE = "complete", "incomplete"
 
@@ -59,6 +65,7 @@ class Bundle:
     text_steps: tuple[str, ...]
     encoder: str = ""
     stems: Mapping[str, str] = field(default_factory=dict, repr=False)
+    evidence: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, EVIDENCE), repr=False)
     about: dict[str, Any] = field(default_factory=dict)
     version: str = ""
     chain: TextChain = field(init=False, repr=False)
@@ -92,14 +99,18 @@ class Bundle:
     def predict_text(self, text: PreparedText) -> Prediction:
         """The answers of all heads for a complaint that `chain` has prepared."""
         features = self.extractor.extract(text)
-        answers = {name: _ranked(head.labels, head.probabilities(features)) for name, head in self.heads.items()}
+        given = {name: head.probabilities(features) for name, head in self.heads.items()}
+        answers = {name: _ranked(self.heads[name].labels, given[name]) for name in given}
+        of_sectors = self.heads[SECTOR]
+        sure = of_sectors.sureness(given[SECTOR], text.region)
         known = sum(self.extractor.knows(stem) for stem in text.stems.split())
         return Prediction(
-            sectors=answers[SECTOR],
+            sectors=_with_confidence(answers[SECTOR], sure),
             urgency=answers.get(URGENCY, ()),
             jurisdiction=answers.get(JURISDICTION, ()),
             completeness=answers.get(COMPLETENESS, ()),
             known_words=known,
+            candidates=tuple(of_sectors.labels[i] for i in of_sectors.candidates(given[SECTOR], text.region)),
         )
 
     def save(self, folder: Path, *, replace_old: bool = False) -> Bundle:
@@ -117,9 +128,11 @@ class Bundle:
             }
             for name, content in ((_VOCABULARY, names), (_STEMS, dict(self.stems))):
                 (aside / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-            arrays: dict[str, NDArray[Any]] = {"idf": self.idf, "seen": self.seen}
+            arrays: dict[str, NDArray[Any]] = {"idf": self.idf, "seen": self.seen, "evidence": self.evidence}
             for name, head in self.heads.items():
                 arrays |= {f"{name}.weights": head.weights, f"{name}.bias": head.bias}
+                if head.set_weights is not None:
+                    arrays[f"{name}.sets"] = head.set_weights
             for name, array in arrays.items():
                 np.save(aside / f"{name}.npy", array, allow_pickle=False)
             manifest = {
@@ -131,6 +144,10 @@ class Bundle:
                         "labels": head.labels,
                         "inverse_temperature": head.inverse_temperature,
                         "thresholds": dict(head.thresholds),
+                        "label_thresholds": {code: dict(own) for code, own in head.label_thresholds.items()},
+                        "set_levels": dict(head.set_levels),
+                        "has_sets": head.set_weights is not None,
+                        "confidence": head.confidence.as_dict() if head.confidence else None,
                     }
                     for name, head in self.heads.items()
                 },
@@ -156,6 +173,7 @@ def load_bundle(folder: Path) -> Bundle:
         heads = {name: _read_head(folder, name, entry, len(vocabulary)) for name, entry in manifest["heads"].items()}
         seen = _read_array(folder, "seen", (None,), np.uint64)
         stems = _read_stems(folder)
+        evidence = _read_array(folder, "evidence", (None,), EVIDENCE)
     except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} contradicts itself: {error}. Train it again.") from error
     about = {
@@ -171,6 +189,7 @@ def load_bundle(folder: Path) -> Bundle:
         text_steps=tuple(manifest["text_steps"]),
         encoder=manifest["encoder"],
         stems=stems,
+        evidence=evidence,
         about=about,
         version=manifest["checksum"][:12],
     )
@@ -222,7 +241,7 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
     heads, files = manifest.get("heads"), manifest.get("files")
     if not isinstance(heads, dict) or not isinstance(files, dict):
         return ["heads and files must be tables"]
-    needed = {_VOCABULARY, _STEMS, "idf.npy", "seen.npy"} | {
+    needed = {_VOCABULARY, _STEMS, "idf.npy", "seen.npy", "evidence.npy"} | {
         f"{head}.{part}.npy" for head in heads for part in ("weights", "bias")
     }
     problems = [f"no checksum for {name}" for name in sorted(needed - files.keys())]
@@ -256,11 +275,22 @@ def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
         problems.append(f"the labels of {name} hold {unknown}, which this program doesn't know")
     if not isinstance(temperature, float) or not 0 < temperature < float("inf"):
         problems.append(f"the inverse temperature of {name} must be a number above 0, not {temperature!r}")
-    if not isinstance(thresholds, dict) or not all(
-        isinstance(threshold, float) and 0 < threshold <= 1 for threshold in thresholds.values()
-    ):
+    if not _are_probabilities(thresholds):
         problems.append(f"the thresholds of {name} must be probabilities by region, not {thresholds!r}")
+    levels, of_labels = head.get("set_levels"), head.get("label_thresholds")
+    if not _are_probabilities(levels, least=0.0):
+        problems.append(f"the set levels of {name} must be probabilities by region, not {levels!r}")
+    if not isinstance(of_labels, dict) or not all(map(_are_probabilities, of_labels.values())):
+        problems.append(f"the label thresholds of {name} must be probabilities by region and label, not {of_labels!r}")
+    if "confidence" not in head or not isinstance(head["confidence"], dict | None):
+        problems.append(f"the confidence of {name} must be a table, or null")
     return problems
+
+
+def _are_probabilities(found: object, least: float = 1e-300) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(key, str) and isinstance(value, float) and least <= value <= 1 for key, value in found.items()
+    )
 
 
 def labels_of(head: str) -> tuple[str, ...]:
@@ -322,6 +352,12 @@ def _read_head(folder: Path, name: str, entry: dict[str, Any], features: int) ->
         bias=_read_array(folder, f"{name}.bias", (len(labels),), np.float64),
         inverse_temperature=float(entry["inverse_temperature"]),
         thresholds=entry["thresholds"],
+        label_thresholds=entry["label_thresholds"],
+        set_levels=entry["set_levels"],
+        set_weights=_read_array(folder, f"{name}.sets", (len(labels) + 1, len(labels)), np.float64)
+        if entry["has_sets"]
+        else None,
+        confidence=Confidence.from_dict(entry["confidence"], len(labels)) if entry["confidence"] else None,
     )
 
 
@@ -343,6 +379,17 @@ def _read_array(folder: Path, name: str, shape: tuple[int | None, ...], dtype: A
 def _ranked(labels: Sequence[str], probabilities: Floats) -> tuple[Ranked, ...]:
     order = np.argsort(-probabilities, kind="stable")
     return tuple(Ranked(labels[i], float(probabilities[i])) for i in order)
+
+
+def _with_confidence(ranked: tuple[Ranked, ...], sure: float) -> tuple[Ranked, ...]:
+    """The first label with the probability that it is right; the others share the rest, none above the first."""
+    first, *others = ranked
+    rest = 1.0 - first.probability
+    share = (1.0 - sure) / rest if rest > 0 else 0.0
+    return (
+        Ranked(first.label, sure),
+        *(Ranked(other.label, min(other.probability * share, sure)) for other in others),
+    )
 
 
 def _checksum(manifest: dict[str, Any]) -> str:

@@ -41,6 +41,9 @@ class Prediction:
     """The answers of all heads for one complaint, likeliest first; empty where the bundle has no such head.
 
     `known_words` counts the text's words that are features by themselves: with none, the answer means nothing.
+    The first sector's probability is the head's confidence in it (`model.confidence`), the others share the rest.
+    `candidates` are the sectors of which one is right as often as was promised, likeliest first; empty where nothing
+    was promised.
     """
 
     sectors: tuple[Ranked, ...]
@@ -48,7 +51,13 @@ class Prediction:
     jurisdiction: tuple[Ranked, ...] = ()
     completeness: tuple[Ranked, ...] = ()
     known_words: int = 0
+    candidates: tuple[str, ...] = ()
 
     @property
     def sector(self) -> Ranked:
         return self.sectors[0]
+
+    @property
+    def confidence(self) -> float:
+        """The probability that the first sector is right, by which routing alone is decided."""
+        return self.sector.probability

@@ -18,6 +18,7 @@ from model.matters import find_two_matters
 from model.prediction import Prediction
 from model.urgency import UrgencyAssessment, assess_urgency
 
+# Beside the first, where nothing was promised of the set of sectors that holds the right one.
 ALTERNATIVES = 3
 
 
@@ -119,7 +120,7 @@ class Router:
         split = self._split(known, prediction)
         doubts = [Reason.OTHER_GOVERNMENT] * (not jurisdiction.is_ours) + [Reason.TWO_MATTERS] * (split is not None)
         doubts += [Reason.UNCLEAR_GOVERNMENT] * (jurisdiction.level is Jurisdiction.UNCLEAR)
-        threshold = self.bundle.heads[SECTOR].thresholds.get(known.region)
+        threshold = self.bundle.heads[SECTOR].threshold(known.region, prediction.sector.label)
         return Routed(
             prediction=prediction,
             disposition=decide(prediction, mentions, self.finder, threshold, doubts),
@@ -174,8 +175,11 @@ def decide(
     more_doubts: Sequence[Reason] = (),
 ) -> Disposition:
     """Route the likeliest sector in the finder's region; a person looks first if anything speaks against it."""
+    worth = prediction.candidates or [ranked.label for ranked in prediction.sectors[: ALTERNATIVES + 1]]
     choices = [
-        _choose(ranked.label, ranked.probability, mentions, finder) for ranked in prediction.sectors[: ALTERNATIVES + 1]
+        _choose(ranked.label, ranked.probability, mentions, finder)
+        for ranked in prediction.sectors
+        if ranked.label in worth
     ]
     first = choices[0]
     several = len(finder.candidates(mentions, first.sector)) > 1

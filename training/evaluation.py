@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from data.complaint import LabelledRow, Urgency
-from data.errors import TooFewRows
 from data.progress import Progress, silent
-from data.region import Area, Region, fold_name
+from data.region import Region, fold_name
 from data.sectors import AREA_SECTORS, VILLAGE_OFFICE
-from model.bundle import COMPLETE, COMPLETENESS, INCOMPLETE, JURISDICTION, SECTOR, URGENCY, Bundle
+from model.bundle import COMPLETENESS, INCOMPLETE, JURISDICTION, SECTOR, URGENCY, Bundle
 from model.features import Floats
 from model.language import majority_language
-from model.prediction import Ranked
-from model.routing import Outcome, Routed, Routers
-from model.text import prepare
+from training.answers import Answers, HeadAnswers, answer_rows
 from training.figures import (
     Figure,
     SectorLine,
@@ -34,8 +30,6 @@ from training.figures import (
     sector_lines,
     slices_of,
 )
-from training.heads import QUESTIONS
-from training.splitting import Ints, near_copy_groups
 
 # The part of a queue, most urgent first, that should hold the urgent ones.
 _READ_FIRST = 0.3
@@ -48,7 +42,8 @@ _LENGTHS = (f"under {_SHORT} words", f"{_SHORT} to {_LONG - 1} words", f"{_LONG}
 class Evaluation:
     """All figures of a bundle on rows; a figure is None where no row can tell it.
 
-    `calibration_error` is the expected calibration error of the first sector in 15 bins of equal width (Naeini 2015).
+    `calibration_error` is the expected calibration error of `Prediction.confidence`, the probability that the first
+    sector is right, in 15 bins of equal width (Naeini 2015).
     `area_accuracy` is over rows of kecamatan and village offices whose area stands in the text, title or location; the
     area is the one found for the row's own sector, so that a wrong sector isn't counted twice.
     `urgency_caught_at_30` is the share of rows of level 2 or 3 among the 30 % of the highest urgency score: the
@@ -161,159 +156,100 @@ def evaluate(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progre
 
     Raises `TooFewRows` if none is left.
     """
-    if not rows:
-        raise TooFewRows("There are no rows to evaluate on.")
-    unseen = [row for row in rows if not bundle.has_seen(row.complaint)]
-    if not unseen:
-        raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
-    if not any(row.agency or any(question.label(row) is not None for question in QUESTIONS) for row in unseen):
-        raise TooFewRows(f"None of the {len(unseen)} rows that are new to the bundle has a label: nothing to measure.")
-    progress("scores", 0.1)
-    groups = near_copy_groups([prepare(row.complaint) for row in unseen])
-    routers = Routers(bundle, region)
-    routed = [routers.route(row.complaint) for row in unseen]
+    answers = answer_rows(bundle, rows, region, progress)
     progress("intervals", 0.9)
-    finders = [routers.of(row.complaint.region).finder for row in unseen]
-    areas = [
-        finder.choose(finder.find(row.complaint), row.sector or "") for row, finder in zip(unseen, finders, strict=True)
-    ]
-    measures = _Measures(unseen, routed, areas, groups)
+    return measure(answers)
+
+
+def measure(answers: Answers) -> Evaluation:
+    """Every figure of the answers."""
     return Evaluation(
-        bundle=bundle.version,
-        region=region.code,
-        rows=len(unseen),
-        left_out_as_seen=len(rows) - len(unseen),
-        **measures.of_sectors(),
-        **measures.of_places(),
-        **measures.of_urgency(),
-        **measures.of_jurisdiction(),
-        **measures.of_completeness(),
+        bundle=answers.bundle.version,
+        region=answers.region.code,
+        rows=len(answers.rows),
+        left_out_as_seen=answers.left_out_as_seen,
+        **_of_sectors(answers),
+        **_of_places(answers),
+        **_of_urgency(answers),
+        **_of_jurisdiction(answers),
+        **_of_completeness(answers),
     )
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """The rows that have a label for a head's question, with what the head answered; arrays (n,)."""
-
-    index: Ints
-    labels: list[str]
-    ranked: list[tuple[Ranked, ...]]
-    groups: Ints
-
-    @cached_property
-    def found(self) -> list[str]:
-        return [ranked[0].label for ranked in self.ranked]
-
-    @cached_property
-    def right(self) -> Floats:
-        return self.among(1)
-
-    def among(self, first: int) -> Floats:
-        """1 for each row whose label is among the first answers, else 0."""
-        pairs = zip(self.labels, self.ranked, strict=True)
-        return np.array([label in [r.label for r in ranked[:first]] for label, ranked in pairs], dtype=np.float64)
+def _of_sectors(answers: Answers) -> dict[str, Any]:
+    told = answers.of_head(SECTOR)
+    top3 = told.among(3)
+    auto = answers.is_auto(told.index)
+    return {
+        "sector_accuracy": mean_figure(told.right, told.groups),
+        "sector_top3": mean_figure(top3, told.groups),
+        "sector_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
+        "calibration_error": calibration_error(answers.confidence(told.index), told.right) if told.labels else None,
+        "auto_share": mean_figure(auto.astype(np.float64), told.groups),
+        "auto_precision": mean_figure(told.right[auto], told.groups[auto]),
+        "sectors": sector_lines(told.labels, told.found),
+        "slices": _slices([answers.rows[i] for i in told.index], told, top3),
+    }
 
 
-def _given(label: str | int | None, routed: Routed, head: str) -> tuple[Ranked, ...]:
-    """What was answered first, then the head's other labels; nothing where the bundle has no such head."""
-    ranked: tuple[Ranked, ...] = getattr(routed.prediction, head)
-    if label is None or not ranked:
-        return ()
-    return tuple(sorted(ranked, key=lambda answer: answer.label != str(label)))
+def _of_places(answers: Answers) -> dict[str, Any]:
+    rows, groups = answers.rows, answers.groups
+    named = [i for i, row in enumerate(rows) if row.agency is not None]
+    given = [answers.routed[i].disposition.choice.agency for i in named]
+    agency_right = np.array(
+        [a is not None and a.code == rows[i].agency for i, a in zip(named, given, strict=True)], dtype=float
+    )
+    placed = [i for i, row in enumerate(rows) if row.sector in AREA_SECTORS and _names_its_area(row)]
+    areas = [answers.areas[i] for i in placed]
+    area_right = np.array(
+        [a is not None and fold_name(a.name) == fold_name(rows[i].area or "")
+         for i, a in zip(placed, areas, strict=True)],
+        dtype=float,
+    )  # fmt: skip
+    return {
+        "agency_accuracy": mean_figure(agency_right, groups[named]),
+        "area_accuracy": mean_figure(area_right, groups[placed]),
+    }
 
 
-def _urgency_given(routed: Routed) -> tuple[Ranked, ...]:
-    return _given(int(routed.urgency.level) if routed.urgency else None, routed, URGENCY)
+def _of_urgency(answers: Answers) -> dict[str, Any]:
+    told = answers.of_head(URGENCY)
+    assessed = [answers.routed[i].urgency for i in told.index]
+    scores = np.array([urgency.score if urgency else 0.0 for urgency in assessed])
+    pressing = np.array([int(label) >= Urgency.TINGGI for label in told.labels], dtype=np.bool_)
+    levels = [str(int(level)) for level in Urgency]
+    return {
+        "urgency_accuracy": mean_figure(told.right, told.groups),
+        "urgency_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
+        "urgency_kappa": kappa_figure(told.labels, told.found, told.groups, levels),
+        "urgency_caught_at_30": caught_figure(scores, pressing, told.groups, _READ_FIRST),
+    }
 
 
-@dataclass(frozen=True)
-class _Measures:
-    rows: Sequence[LabelledRow]
-    routed: Sequence[Routed]
-    areas: Sequence[Area | None]
-    groups: Ints
+def _of_jurisdiction(answers: Answers) -> dict[str, Any]:
+    told = answers.of_head(JURISDICTION)
+    return {
+        "jurisdiction_accuracy": mean_figure(told.right, told.groups),
+        "jurisdiction_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
+    }
 
-    def of_sectors(self) -> dict[str, Any]:
-        told = self._answered(SECTOR, lambda routed: routed.prediction.sectors)
-        top3 = told.among(3)
-        confidence = np.array([ranked[0].probability for ranked in told.ranked])
-        auto = np.array([self.routed[i].disposition.outcome is Outcome.AUTO for i in told.index], dtype=np.bool_)
-        return {
-            "sector_accuracy": mean_figure(told.right, told.groups),
-            "sector_top3": mean_figure(top3, told.groups),
-            "sector_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
-            "calibration_error": calibration_error(confidence, told.right) if told.labels else None,
-            "auto_share": mean_figure(auto.astype(np.float64), told.groups),
-            "auto_precision": mean_figure(told.right[auto], told.groups[auto]),
-            "sectors": sector_lines(told.labels, told.found),
-            "slices": self._slices(told, top3),
-        }
 
-    def of_places(self) -> dict[str, Any]:
-        named = [i for i, row in enumerate(self.rows) if row.agency is not None]
-        given = [self.routed[i].disposition.choice.agency for i in named]
-        agency_right = np.array(
-            [a is not None and a.code == self.rows[i].agency for i, a in zip(named, given, strict=True)], dtype=float
-        )
-        placed = [i for i, row in enumerate(self.rows) if row.sector in AREA_SECTORS and _names_its_area(row)]
-        areas = [self.areas[i] for i in placed]
-        area_right = np.array(
-            [a is not None and fold_name(a.name) == fold_name(self.rows[i].area or "")
-             for i, a in zip(placed, areas, strict=True)],
-            dtype=float,
-        )  # fmt: skip
-        return {
-            "agency_accuracy": mean_figure(agency_right, self.groups[named]),
-            "area_accuracy": mean_figure(area_right, self.groups[placed]),
-        }
+def _of_completeness(answers: Answers) -> dict[str, Any]:
+    told = answers.of_head(COMPLETENESS)
+    is_label = np.array([label == INCOMPLETE for label in told.labels], dtype=np.bool_)
+    is_answer = np.array([answer == INCOMPLETE for answer in told.found], dtype=np.bool_)
+    return {
+        "incomplete_f1": f1_figure(is_label, is_answer, told.groups),
+        "incomplete_recall": mean_figure(told.right[is_label], told.groups[is_label]),
+        "incomplete_precision": mean_figure(told.right[is_answer], told.groups[is_answer]),
+    }
 
-    def of_urgency(self) -> dict[str, Any]:
-        told = self._answered(URGENCY, _urgency_given)
-        assessed = [self.routed[i].urgency for i in told.index]
-        scores = np.array([urgency.score if urgency else 0.0 for urgency in assessed])
-        pressing = np.array([int(label) >= Urgency.TINGGI for label in told.labels], dtype=np.bool_)
-        levels = [str(int(level)) for level in Urgency]
-        return {
-            "urgency_accuracy": mean_figure(told.right, told.groups),
-            "urgency_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
-            "urgency_kappa": kappa_figure(told.labels, told.found, told.groups, levels),
-            "urgency_caught_at_30": caught_figure(scores, pressing, told.groups, _READ_FIRST),
-        }
 
-    def of_jurisdiction(self) -> dict[str, Any]:
-        told = self._answered(JURISDICTION, lambda routed: _given(routed.jurisdiction.level, routed, JURISDICTION))
-        return {
-            "jurisdiction_accuracy": mean_figure(told.right, told.groups),
-            "jurisdiction_macro_f1": macro_f1_figure(told.labels, told.found, told.groups),
-        }
-
-    def of_completeness(self) -> dict[str, Any]:
-
-        def answer(routed: Routed) -> tuple[Ranked, ...]:
-            return _given(COMPLETE if routed.completeness.complete else INCOMPLETE, routed, COMPLETENESS)
-
-        told = self._answered(COMPLETENESS, answer)
-        is_label = np.array([label == INCOMPLETE for label in told.labels], dtype=np.bool_)
-        is_answer = np.array([answer == INCOMPLETE for answer in told.found], dtype=np.bool_)
-        return {
-            "incomplete_f1": f1_figure(is_label, is_answer, told.groups),
-            "incomplete_recall": mean_figure(told.right[is_label], told.groups[is_label]),
-            "incomplete_precision": mean_figure(told.right[is_answer], told.groups[is_answer]),
-        }
-
-    def _slices(self, told: _Answered, top3: Floats) -> tuple[Slice, ...]:
-        rows = [self.rows[i] for i in told.index]
-        names = {kind: [name_of(row) for row in rows] for kind, name_of in _KINDS.items()}
-        order = {"text length": _LENGTHS}
-        parts = [slices_of(k, names[k], told.right, top3, told.groups, order.get(k, ())) for k in _KINDS]
-        return tuple(chain.from_iterable(parts))
-
-    def _answered(self, head: str, answer: Callable[[Routed], tuple[Ranked, ...]]) -> _Answered:
-        [label] = [question.label for question in QUESTIONS if question.name == head]
-        labels, answers = [label(row) for row in self.rows], [answer(routed) for routed in self.routed]
-        both = [(i, a, b) for i, (a, b) in enumerate(zip(labels, answers, strict=True)) if a is not None and b]
-        index = np.array([i for i, _, _ in both], dtype=np.int64)
-        return _Answered(index, [a for _, a, _ in both], [b for _, _, b in both], self.groups[index])
+def _slices(rows: Sequence[LabelledRow], told: HeadAnswers, top3: Floats) -> tuple[Slice, ...]:
+    names = {kind: [name_of(row) for row in rows] for kind, name_of in _KINDS.items()}
+    order = {"text length": _LENGTHS}
+    parts = [slices_of(k, names[k], told.right, top3, told.groups, order.get(k, ())) for k in _KINDS]
+    return tuple(chain.from_iterable(parts))
 
 
 def _length(words: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -23,13 +23,12 @@ from data.lexicon import lexicon_mark
 from data.progress import Progress, silent
 from data.region import known_regions
 from model.areas import names_area
-from model.bundle import COMPLETENESS, INCOMPLETE, SECTOR, Bundle, fingerprint, labels_of
+from model.bundle import COMPLETENESS, EVIDENCE, INCOMPLETE, Bundle, fingerprint, labels_of
 from model.completeness import best_f1_threshold
 from model.encoder import load_encoder
-from model.features import Floats
-from model.heads import ANYWHERE, Head, softmax
+from model.heads import ANYWHERE, Head
 from model.text import PreparedText, TextChain, prepare
-from training.calibration import PROMISE_CONFIDENCE, PROMISED_PRECISION, choose_threshold
+from training.calibration import cross_fitted_confidence, cross_fitted_sets, fit_confidence, fit_set_weights
 from training.features import (
     fold_views,
     hide_views,
@@ -39,15 +38,18 @@ from training.features import (
     shared_stems,
     vocabulary_of,
 )
-from training.heads import JOBS, QUESTIONS, ROWS_WORTH_PROCESSES, FittedHead, Question, fit_head, telling_rows
+from training.heads import JOBS, QUESTIONS, ROWS_WORTH_PROCESSES, FittedHead, fit_head, telling_rows
+from training.promise import make_promise, promise_in_words
 from training.recipe import Recipe
-from training.splitting import Ints, near_copy_groups
+from training.splitting import Ints, assign_folds, near_copy_groups
 
 FEWEST_ROWS = 20
 # Rows that were written for the project, not sent by citizens: learned from, but no evidence of how often one is right.
 WRITTEN = "written"
 _IDS_SHOWN = 10
 _FEWEST_INCOMPLETE = 20
+_CONFIDENCE_FOLDS = 3
+_SEED = 20180901
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,7 @@ class Training:
 
     def promise(self, region: str) -> str:
         """What the bundle may do without a person in a region, in plain words."""
-        evidence = self.bundle.about["metrics"][SECTOR]["evidence"].get(region, {"rows": 0, "coverage": 0.0})
-        what = f"its {evidence['rows']} real labelled rows"
-        if region in self.bundle.heads[SECTOR].thresholds:
-            share = f"{evidence['coverage']:.0%} of complaints like {what}"
-            return f"Routed without a person in {region}: {share}, with a promise of {PROMISED_PRECISION:.0%} right."
-        return (
-            f"Nothing is routed without a person in {region}: {what} can't promise {PROMISED_PRECISION:.0%} right. "
-            "More of them help; written rows and other regions' rows are no evidence."
-        )
+        return promise_in_words(self.bundle, region)
 
 
 def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Progress = silent) -> Training:
@@ -129,8 +123,17 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         asked = recipe.of_head(question.name)
         shown = hide_views(features[labelled], union, asked.views)
         fitted = fit_head(shown, names, groups[labelled], recipe, real[labelled], asked, dimensions)
-        metrics[question.name], thresholds = _measured(question, fitted, [rows[i] for i in labelled], groups[labelled])
-        heads[question.name] = _as_head(question.name, fitted, thresholds, union, recipe)
+        of_head = [rows[i] for i in labelled]
+        metrics[question.name] = _metrics(fitted)
+        head = _as_head(question.name, fitted, union, recipe)
+        if question.acts:
+            head, evidence = _with_confidence(head, fitted, of_head, groups[labelled])
+            promise = make_promise(evidence, head.labels)
+            head = promise.on(head)
+            metrics[question.name] |= promise.as_metrics()
+        if question.name == COMPLETENESS:
+            head = replace(head, thresholds=_completeness_threshold(fitted, of_head))
+        heads[question.name] = head
         pipelines[question.name] = Pipeline([("features", union), ("head", fitted.classifier)])
         notes += [*_thin_labels(question.name, names), *_unknown_labels(question.name, names)]
     progress("done", 1.0)
@@ -145,6 +148,7 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         text_steps=tuple(TextChain(recipe.text_steps).names),
         encoder=recipe.encoder,
         stems=stems,
+        evidence=evidence,
         about=about,
     )
     return Training(bundle, pipelines, notes)
@@ -167,37 +171,57 @@ def _prepare_all(recipe: Recipe, complaints: Sequence[Complaint]) -> list[Prepar
     return [chain.prepare(complaint) for complaint in complaints]
 
 
-def _measured(
-    question: Question, fitted: FittedHead, rows: Sequence[LabelledRow], groups: Ints
-) -> tuple[dict[str, object], dict[str, float]]:
-    """What the rows kept aside in turn say of a head: its metrics, and its thresholds by region."""
-    probabilities = softmax(fitted.inverse_temperature * fitted.scores)
-    right = probabilities.argmax(axis=1) == fitted.labels
-    top3 = (np.argsort(-probabilities, axis=1)[:, :3] == fitted.labels[:, None]).any(axis=1)
-    metrics: dict[str, object] = {
+def _metrics(fitted: FittedHead) -> dict[str, object]:
+    """What the rows kept aside in turn say of a head."""
+    right = fitted.probabilities.argmax(axis=1) == fitted.labels
+    top3 = (np.argsort(-fitted.probabilities, axis=1)[:, :3] == fitted.labels[:, None]).any(axis=1)
+    return {
         "rows": len(right),
         "labels": {name: int(count) for name, count in zip(fitted.names, np.bincount(fitted.labels), strict=True)},
         "cross_fitted_accuracy": round(float(right.mean()), 4),
         "cross_fitted_top3": round(float(top3.mean()), 4),
     }
-    if question.name == COMPLETENESS:
-        return metrics, _completeness_threshold(fitted, probabilities, rows)
-    if not question.acts:
-        return metrics, {}
-    thresholds, evidence = _thresholds(probabilities.max(axis=1), right, rows, groups)
-    promise = {"promised_precision": PROMISED_PRECISION, "promise_confidence": PROMISE_CONFIDENCE, "evidence": evidence}
-    return metrics | promise, thresholds
 
 
-def _completeness_threshold(fitted: FittedHead, probabilities: Floats, rows: Sequence[LabelledRow]) -> dict[str, float]:
+def _with_confidence(
+    head: Head, fitted: FittedHead, rows: Sequence[LabelledRow], groups: Ints
+) -> tuple[Head, NDArray[np.void]]:
+    """The head with its confidence and sets, and what both said of one real row of each group of near-copies."""
+    real = np.array([row.label_source != WRITTEN for row in rows])
+    telling = np.flatnonzero(telling_rows(real))
+    regions = [rows[i].complaint.region for i in telling.tolist()]
+    probabilities, labels = fitted.probabilities[telling], fitted.labels[telling]
+    confident = replace(
+        head,
+        confidence=fit_confidence(probabilities, labels, regions),
+        set_weights=fit_set_weights(probabilities, labels),
+    )
+    folds = assign_folds(groups[telling], _CONFIDENCE_FOLDS, _SEED)
+    sure = cross_fitted_confidence(probabilities, labels, regions, folds)
+    for_sets = cross_fitted_sets(probabilities, labels, folds % 2)
+    own = np.flatnonzero(real[telling])
+    # Of a region's copies the first counts; copies in two regions are evidence in both.
+    firsts: dict[tuple[str, int], int] = {}
+    for i in own.tolist():
+        firsts.setdefault((regions[i], int(groups[telling[i]])), i)
+    single = np.array(list(firsts.values()), dtype=np.int64)
+    evidence = np.zeros(len(single), EVIDENCE)
+    evidence["region"] = [regions[i].encode() for i in single]
+    evidence["label"], evidence["found"] = labels[single], probabilities[single].argmax(axis=1)
+    evidence["confidence"], evidence["given"] = sure[single], for_sets[single, labels[single]]
+    return confident, evidence
+
+
+def _completeness_threshold(fitted: FittedHead, rows: Sequence[LabelledRow]) -> dict[str, float]:
     """The probability from which a complaint is called incomplete, wherever it is from: the one of the best F1."""
     real = np.array([row.label_source != WRITTEN for row in rows])
     telling = telling_rows(real, fitted.labels, _FEWEST_INCOMPLETE)
     incomplete = fitted.names.index(INCOMPLETE)
-    return {ANYWHERE: best_f1_threshold(probabilities[telling, incomplete], fitted.labels[telling] == incomplete)}
+    given = fitted.probabilities[telling, incomplete]
+    return {ANYWHERE: best_f1_threshold(given, fitted.labels[telling] == incomplete)}
 
 
-def _as_head(name: str, fitted: FittedHead, thresholds: dict[str, float], union: FeatureUnion, recipe: Recipe) -> Head:
+def _as_head(name: str, fitted: FittedHead, union: FeatureUnion, recipe: Recipe) -> Head:
     """The head as the bundle keeps it."""
     weights, bias = fold_views(union, recipe, fitted.weights, fitted.bias)
     return Head(
@@ -206,30 +230,7 @@ def _as_head(name: str, fitted: FittedHead, thresholds: dict[str, float], union:
         weights=np.ascontiguousarray(weights.T, dtype=np.float32),
         bias=bias.astype(np.float64),
         inverse_temperature=fitted.inverse_temperature,
-        thresholds=thresholds,
     )
-
-
-def _thresholds(
-    confidence: Floats, right: NDArray[np.bool_], rows: Sequence[LabelledRow], groups: Ints
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """For each region the threshold that its own real rows can prove, and how many rows and what coverage that is.
-
-    One row of each group of near-copies counts: a complaint sent two hundred times is one piece of evidence.
-    """
-    thresholds, evidence = {}, {}
-    for region in sorted({row.complaint.region for row in rows}):
-        own = np.flatnonzero([row.complaint.region == region and row.label_source != WRITTEN for row in rows])
-        telling = own[np.unique(groups[own], return_index=True)[1]]
-        # Rows of one sector say nothing of how often the others would be taken for it.
-        several = len({rows[i].sector for i in telling}) > 1
-        threshold = choose_threshold(confidence[telling], right[telling]) if several else None
-        coverage = 0.0
-        if threshold is not None:
-            thresholds[region] = threshold
-            coverage = round(float((confidence[telling] >= threshold).mean()), 4)
-        evidence[region] = {"rows": len(telling), "coverage": coverage}
-    return thresholds, evidence
 
 
 def _unknown_labels(head: str, names: NDArray[Any]) -> list[str]:

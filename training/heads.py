@@ -113,6 +113,11 @@ class FittedHead:
     bias: Floats
     inverse_temperature: float
 
+    @property
+    def probabilities(self) -> Floats:
+        """Calibrated probabilities (n, k) of the rows, each by the fit that hadn't seen it."""
+        return softmax(self.inverse_temperature * self.scores)
+
 
 def fit_head(
     features: csr_matrix,

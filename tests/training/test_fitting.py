@@ -377,7 +377,7 @@ def test_a_region_routes_alone_only_on_what_its_own_rows_prove() -> None:
     training = fit(rows, DEFAULT, "kota-surabaya")
     assert training.bundle.heads["sector"].thresholds.keys() == {"kab-tangerang"}
     assert evidence_of(training)["kab-tangerang"]["rows"] == 200
-    assert evidence_of(training)["kota-surabaya"] == {"rows": 40, "coverage": 0.0}
+    assert evidence_of(training)["kota-surabaya"] == {"rows": 40, "coverage": 0.0, "needed": None}
     share = f"{evidence_of(training)['kab-tangerang']['coverage']:.0%}"
     routed = training.promise("kab-tangerang")
     assert routed.startswith(f"Routed without a person in kab-tangerang: {share} of complaints like its 200 real")

@@ -104,7 +104,7 @@ def evaluate(
     ] = None,
     complaints_per_month: Annotated[int, typer.Option(min=1, help="For the costs in the report: an assumption.")] = 100,
     minutes_per_complaint: Annotated[
-        float, typer.Option(min=0, help="Of a moderator, for a complaint that is reviewed: an assumption.")
+        float, typer.Option(min=0, max=10_000, help="Of a moderator, for a complaint that is reviewed: an assumption.")
     ] = 5.0,
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read.")] = False,
 ) -> None:
@@ -157,6 +157,46 @@ def evaluate(
     typer.echo(json.dumps(evaluation.as_dict(), indent=1) if as_json else evaluation.as_text())
     if report is not None:
         _say(f"The report is in {report}: open index.html in a browser")
+
+
+@app.command()
+def threshold(
+    bundle: Annotated[Path, typer.Argument(help="The bundle's folder.")],
+    target: Annotated[float, typer.Option(help="The share that must be right of what is routed alone, like 0.97.")],
+    certainty: Annotated[float, typer.Option(help="How certain the promise must be.")] = 0.9,
+    into: Annotated[
+        Path | None, typer.Option(help="Write the bundle to this new folder; without it, in its own place.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+) -> None:
+    """Choose anew from which confidence on complaints are routed alone, without training.
+
+    The bundle carries what it needs: how sure it was of real rows that were kept aside, and whether it was right. Every
+    region is chosen by its own rows. A running server answers by the new thresholds once it is started again.
+
+    \b
+    Example: disposisi threshold var/bundles/mine --target 0.97
+    """
+    from data.writing import check_free
+    from model.bundle import SECTOR, load_bundle
+    from training.promise import evidence_of, promise_in_words, with_target
+
+    loaded = load_bundle(bundle)
+    changed = with_target(loaded, target, certainty)
+    if into is not None:
+        check_free(into)
+    after = changed.about["metrics"][SECTOR]["evidence"]
+    if not after:
+        typer.echo("The bundle was trained on no real rows, so nothing can be promised anywhere.")
+    for region in sorted(after):
+        before = evidence_of(loaded, region)["coverage"]
+        typer.echo(f"{region}: {before:.1%} routed alone before, {after[region]['coverage']:.1%} after.")
+        typer.echo(f"  {promise_in_words(changed, region)}")
+    if dry_run:
+        typer.echo("Nothing was written.")
+        return
+    saved = changed.save(into or bundle, replace_old=into is None)
+    typer.echo(f"Bundle {saved.version} is in {into or bundle}")
 
 
 @app.command()

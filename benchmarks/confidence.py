@@ -30,8 +30,8 @@ from benchmarks.peers import ours
 from data.corpus import corpus_beside
 from model.bundle import SECTOR
 from model.features import Floats
-from model.heads import softmax
-from training.calibration import cross_fitted_confidence, fit_confidence
+from model.heads import set_probabilities, softmax
+from training.calibration import cross_fitted_confidence, cross_fitted_sets, fit_confidence, fit_set_weights
 from training.features import hide_views, make_features, regions_with_rows, vocabulary_of
 from training.figures import calibration_error
 from training.heads import fit_head
@@ -109,8 +109,9 @@ def main() -> None:
         for name, method in METHODS.items():
             print(_line(contender.recipe, name, splits, method), flush=True)
         print(_line(contender.recipe, "constant 0.41", splits, _temperature, constant=_SIGNALEN), flush=True)
-        sets.append(_sets(contender.recipe, splits))
-    print("\n| recipe | sets hold the right sector | mean size | of one sector | most |\n|---|---|---|---|---|")
+        sets.append(_sets(contender.recipe, "temperature", splits, _temperature_sets))
+        sets.append(_sets(contender.recipe, "set weights (ours)", splits, _our_sets))
+    print("\n| recipe | sets | hold the right sector | mean size | of one sector | most |\n|---|---|---|---|---|---|")
     print("\n".join(sets))
     print(f"\nTook {time.perf_counter() - started:.0f} s.")
 
@@ -253,20 +254,32 @@ def largest_part(confidence: Floats, right: Bools) -> float:
     return float(enough[-1] + 1) / len(ordered) if len(enough) else 0.0
 
 
-def _sets(recipe: str, splits: list[Split]) -> str:
+def _temperature_sets(split: Split) -> tuple[Floats, Floats]:
+    aside, kept = (softmax(split.inverse_temperature * part.scores) for part in (split.aside, split.kept))
+    return aside, kept
+
+
+def _our_sets(split: Split) -> tuple[Floats, Floats]:
+    aside, kept = _temperature_sets(split)
+    folds = assign_folds(split.aside.groups, 2, _SEED)
+    weights = fit_set_weights(aside, split.aside.labels)
+    return cross_fitted_sets(aside, split.aside.labels, folds), set_probabilities(kept, weights)
+
+
+def _sets(recipe: str, name: str, splits: list[Split], method: Callable[[Split], tuple[Floats, Floats]]) -> str:
     sizes, held = [], []
     for split in splits:
-        aside, kept = (softmax(split.inverse_temperature * part.scores) for part in (split.aside, split.kept))
+        aside, kept = method(split)
         own = np.flatnonzero(split.aside.here)
         level = choose_set_level(aside[own, split.aside.labels[own]])
         here = np.flatnonzero(split.kept.here)
         members = kept[here] >= level
-        members[np.arange(len(here)), kept[here].argmax(axis=1)] = True
+        members[np.arange(len(here)), split.kept.scores[here].argmax(axis=1)] = True
         sizes.append(members.sum(axis=1))
         labels = split.kept.labels[here]
         held.append(np.where(labels >= 0, members[np.arange(len(here)), np.maximum(labels, 0)], False))
     size, holds = np.concatenate(sizes), np.concatenate(held)
-    return f"| {recipe} | {holds.mean():.3f} | {size.mean():.2f} | {(size == 1).mean():.2f} | {size.max()} |"
+    return f"| {recipe} | {name} | {holds.mean():.3f} | {size.mean():.2f} | {(size == 1).mean():.2f} | {size.max()} |"
 
 
 if __name__ == "__main__":

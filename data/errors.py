@@ -104,9 +104,9 @@ class CannotWrite(DisposisiError):
 class BadTarget(DisposisiError):
     """A share or certainty that is not between 0 and 1: none can be promised from rows."""
 
-    def __init__(self, value: float) -> None:
+    def __init__(self, value: float, name: str = "target") -> None:
         super().__init__(
-            f"The target is {value}; it must lie between 0 and 1, like 0.95. No number of rows can promise that all is "
+            f"The {name} is {value}; it must lie between 0 and 1, like 0.95. No number of rows can promise that all is "
             "right, and nothing needs none."
         )
 

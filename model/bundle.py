@@ -173,7 +173,7 @@ def load_bundle(folder: Path) -> Bundle:
         heads = {name: _read_head(folder, name, entry, len(vocabulary)) for name, entry in manifest["heads"].items()}
         seen = _read_array(folder, "seen", (None,), np.uint64)
         stems = _read_stems(folder)
-        evidence = _read_array(folder, "evidence", (None,), EVIDENCE)
+        evidence = _read_evidence(folder, len(heads[SECTOR].labels))
     except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} contradicts itself: {error}. Train it again.") from error
     about = {
@@ -244,6 +244,7 @@ def _manifest_problems(manifest: dict[str, Any]) -> list[str]:
     needed = {_VOCABULARY, _STEMS, "idf.npy", "seen.npy", "evidence.npy"} | {
         f"{head}.{part}.npy" for head in heads for part in ("weights", "bias")
     }
+    needed |= {f"{name}.sets.npy" for name, head in heads.items() if isinstance(head, dict) and head.get("has_sets")}
     problems = [f"no checksum for {name}" for name in sorted(needed - files.keys())]
     problems += [f"a head is named {name!r}" for name in heads if not _HEAD_NAME.fullmatch(name)]
     if SECTOR not in heads:
@@ -282,6 +283,8 @@ def _head_problems(name: str, head: dict[str, Any]) -> list[str]:
         problems.append(f"the set levels of {name} must be probabilities by region, not {levels!r}")
     if not isinstance(of_labels, dict) or not all(map(_are_probabilities, of_labels.values())):
         problems.append(f"the label thresholds of {name} must be probabilities by region and label, not {of_labels!r}")
+    if not isinstance(head.get("has_sets"), bool):
+        problems.append(f"has_sets of {name} must be true or false, not {head.get('has_sets')!r}")
     if "confidence" not in head or not isinstance(head["confidence"], dict | None):
         problems.append(f"the confidence of {name} must be a table, or null")
     return problems
@@ -359,6 +362,19 @@ def _read_head(folder: Path, name: str, entry: dict[str, Any], features: int) ->
         else None,
         confidence=Confidence.from_dict(entry["confidence"], len(labels)) if entry["confidence"] else None,
     )
+
+
+def _read_evidence(folder: Path, labels: int) -> NDArray[np.void]:
+    evidence = _read_array(folder, "evidence", (None,), EVIDENCE)
+    for name in ("confidence", "given"):
+        if not ((evidence[name] >= 0) & (evidence[name] <= 1)).all():
+            raise ValueError(f"evidence.npy holds a {name} that is no probability")
+    if any(not region.isascii() for region in np.unique(evidence["region"]).tolist()):
+        raise ValueError("evidence.npy holds a region that is no code")
+    for name in ("label", "found"):
+        if (evidence[name] >= labels).any():
+            raise ValueError(f"evidence.npy holds a {name} that the sector head doesn't have")
+    return evidence
 
 
 def _read_array(folder: Path, name: str, shape: tuple[int | None, ...], dtype: Any) -> NDArray[Any]:

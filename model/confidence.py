@@ -16,6 +16,7 @@ from model.features import Floats
 
 SIGNALS = ("log-odds of the first", "first over second", "second over third", "entropy")
 _SMALLEST = 1e-9
+_LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Confidence:
         weights, labels = (np.array(plain[name], dtype=np.float64) for name in ("weights", "labels"))
         bias, regions = float(plain["bias"]), {str(code): float(value) for code, value in plain["regions"].items()}
         numbers = [*weights, *labels, bias, *regions.values()]
-        if weights.shape != (len(SIGNALS),) or labels.shape != (count,) or not np.isfinite(numbers).all():
-            raise ValueError(f"a confidence needs {len(SIGNALS)} weights and {count} offsets, all of them finite")
+        if weights.shape != (len(SIGNALS),) or labels.shape != (count,) or not (np.abs(numbers) <= _LARGEST).all():
+            raise ValueError(f"a confidence needs {len(SIGNALS)} weights and {count} offsets, all finite and not huge")
         return cls(weights, bias, labels, regions)
 
 

@@ -72,7 +72,8 @@ class Head:
         """From which sureness on an answer of `label` may be acted on alone in a region; None for never."""
         threshold = self.thresholds.get(region)
         own = self.label_thresholds.get(region, {}).get(label, 0.0)
-        return None if threshold is None else max(threshold, own)
+        # An own threshold of 1 bars the label: nothing is sure.
+        return None if threshold is None or own >= 1.0 else max(threshold, own)
 
     @cached_property
     def mean_weights(self) -> Floats:

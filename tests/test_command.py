@@ -433,6 +433,57 @@ def test_evaluate_refuses_a_bundle_that_is_not_there(desk: Desk, tmp_path: Path)
     assert "disposisi train" in message
 
 
+# threshold
+
+
+@pytest.fixture(scope="module")
+def provable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of real rows that are easy to tell apart, so that it can promise."""
+    folder = tmp_path_factory.mktemp("provable")
+    words = {"energy": "lampu jalan mati gelap", "health": "puskesmas obat antre lama"}
+    mark = "abcdefghijklmnopqrstuvwxyz"
+    lines = [
+        f"{number},{words[sector]} {number} {mark[number % 26]}{mark[number // 26]}x,{sector}"
+        for number, sector in enumerate(["energy", "health"] * 150)
+    ]
+    (folder / "rows.csv").write_text("\n".join(["id,text,sector", *lines]) + "\n", encoding="utf-8")
+    done = run("train", folder / "rows.csv", *REGION, "--no-corpus", "--into", folder / "bundle")
+    assert done.code == 0, done.err
+    return folder / "bundle"
+
+
+def test_threshold_shows_what_another_target_would_change_and_writes_nothing_when_dry(provable: Path) -> None:
+    before = (provable / "manifest.json").read_bytes()
+    done = run("threshold", provable, "--target", "0.9999", "--dry-run")
+    assert done.code == 0, done.err
+    assert "kab-tangerang: 100.0% routed alone before, 0.0% after." in done.out
+    assert "Nothing was written." in done.out
+    assert (provable / "manifest.json").read_bytes() == before
+
+
+def test_threshold_writes_the_bundle_to_a_new_place_or_into_its_own(provable: Path, tmp_path: Path) -> None:
+    done = run("threshold", provable, "--target", "0.9999", "--into", tmp_path / "strict")
+    assert done.code == 0, done.err
+    strict = load_bundle(tmp_path / "strict")
+    assert strict.heads["sector"].thresholds == {}
+    assert load_bundle(provable).heads["sector"].thresholds.keys() == {"kab-tangerang"}
+    done = run("threshold", tmp_path / "strict", "--target", "0.95")
+    assert "0.0% routed alone before, 100.0% after." in done.out
+    assert load_bundle(tmp_path / "strict").heads["sector"].thresholds.keys() == {"kab-tangerang"}
+    assert "is there already" in refused("threshold", provable, "--target", "0.9", "--into", tmp_path / "strict")
+
+
+@pytest.mark.parametrize("target", ["0", "1", "1.5", "nan"])
+def test_threshold_refuses_a_target_that_nothing_can_promise(provable: Path, target: str) -> None:
+    assert "must lie between 0 and 1" in refused("threshold", provable, "--target", target)
+
+
+def test_threshold_of_a_bundle_without_real_rows_says_that_nothing_can_be_promised(desk: Desk, tmp_path: Path) -> None:
+    done = run("threshold", desk.bundle, "--target", "0.9", "--into", tmp_path / "bundle")
+    assert "no real rows" in done.out
+    assert "There is no bundle at" in refused("threshold", tmp_path / "nope", "--target", "0.9")
+
+
 # predict
 
 

@@ -71,7 +71,7 @@ def curve_chart(curve: Curve) -> str:
         _name_axes(
             axes,
             both(
-                "laporan yang diteruskan sendiri, dari yang paling yakin", "complaints routed alone, the surest first"
+                "laporan yang diteruskan otomatis, dari yang paling yakin", "complaints routed alone, the surest first"
             ),
             both("sektor benar di antaranya", "of those, sector right"),
         )

@@ -39,7 +39,7 @@ from training.features import (
     vocabulary_of,
 )
 from training.heads import JOBS, QUESTIONS, ROWS_WORTH_PROCESSES, FittedHead, fit_head, telling_rows
-from training.promise import make_promise, promise_in_words
+from training.promise import FEWEST_ROWS_FOR_SETS, make_promise, promise_in_words
 from training.recipe import Recipe
 from training.splitting import Ints, assign_folds, near_copy_groups
 
@@ -191,25 +191,27 @@ def _with_confidence(
     telling = np.flatnonzero(telling_rows(real))
     regions = [rows[i].complaint.region for i in telling.tolist()]
     probabilities, labels = fitted.probabilities[telling], fitted.labels[telling]
-    confident = replace(
-        head,
-        confidence=fit_confidence(probabilities, labels, regions),
-        set_weights=fit_set_weights(probabilities, labels),
-    )
+    head = replace(head, confidence=fit_confidence(probabilities, labels, regions))
     folds = assign_folds(groups[telling], _CONFIDENCE_FOLDS, _SEED)
+    if len(np.unique(folds)) < 2:
+        # Copies of one complaint are no evidence of anything.
+        return head, np.zeros(0, EVIDENCE)
     sure = cross_fitted_confidence(probabilities, labels, regions, folds)
-    for_sets = cross_fitted_sets(probabilities, labels, folds % 2)
-    own = np.flatnonzero(real[telling])
+    own = np.flatnonzero(real[telling] & np.isin(regions, known_regions()))
     # Of a region's copies the first counts; copies in two regions are evidence in both.
     firsts: dict[tuple[str, int], int] = {}
     for i in own.tolist():
         firsts.setdefault((regions[i], int(groups[telling[i]])), i)
     single = np.array(list(firsts.values()), dtype=np.int64)
+    for_sets = probabilities
+    if len(single) >= FEWEST_ROWS_FOR_SETS:
+        head = replace(head, set_weights=fit_set_weights(probabilities, labels))
+        for_sets = cross_fitted_sets(probabilities, labels, assign_folds(groups[telling], 2, _SEED))
     evidence = np.zeros(len(single), EVIDENCE)
     evidence["region"] = [regions[i].encode() for i in single]
     evidence["label"], evidence["found"] = labels[single], probabilities[single].argmax(axis=1)
     evidence["confidence"], evidence["given"] = sure[single], for_sets[single, labels[single]]
-    return confident, evidence
+    return head, evidence
 
 
 def _completeness_threshold(fitted: FittedHead, rows: Sequence[LabelledRow]) -> dict[str, float]:

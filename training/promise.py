@@ -22,6 +22,8 @@ from training.splitting import Bools
 PROMISED_PRECISION = 0.95
 PROMISE_CONFIDENCE = 0.90
 SET_COVERAGE = 0.95
+# A level chosen on fewer rows makes sets of a dozen sectors, of no use to anyone, or breaks its promise.
+FEWEST_ROWS_FOR_SETS = 1_000
 _STEPS = 200
 # The strictest threshold tried leaves this many rows: fewer, and a single odd label would end the search.
 FEWEST_ROWS = 150
@@ -64,25 +66,32 @@ class Promise:
 
 def promise_in_words(bundle: Bundle, region: str) -> str:
     """What a bundle may do without a person in a region, and what more of that would take."""
-    told = bundle.about["metrics"][SECTOR]
-    evidence = told["evidence"].get(region, {"rows": 0, "coverage": 0.0, "needed": None})
-    target, what = told["promised_precision"], f"its {evidence['rows']} real labelled rows"
+    evidence = evidence_of(bundle, region)
+    target = bundle.about["metrics"][SECTOR]["promised_precision"]
+    what = f"its {evidence['rows']} real labelled rows"
     if region in bundle.heads[SECTOR].thresholds:
-        share = f"{evidence['coverage']:.0%} of complaints like {what}"
+        share = f"at most {evidence['coverage']:.0%} of complaints like {what}"
         return f"Routed without a person in {region}: {share}, with a promise of {target:.0%} right."
-    start = f"Nothing is routed without a person in {region} yet: {what} can't promise {target:.0%} right."
+    start = f"Nothing is routed without a person in {region}: {what} can't promise {target:.0%} right."
     if evidence["needed"]:
-        start += f" About {evidence['needed']} more labelled rows are needed."
-    elif evidence["rows"] >= FEWEST_ROWS:
-        start += " Even the surest answers are wrong too often, so more rows alone won't do: look at their labels."
+        start += f" About {evidence['needed']} more labelled rows are needed for that."
+    elif evidence["rows"]:
+        start += " How many more are needed can't be told from these."
     return f"{start} Written rows and other regions' rows are no evidence."
+
+
+def evidence_of(bundle: Bundle, region: str) -> dict[str, Any]:
+    """What a bundle's promise in a region rests on: as `Promise.evidence`; of no rows where it has none."""
+    told: dict[str, Any] = bundle.about.get("metrics", {}).get(SECTOR, {}).get("evidence", {})
+    found: dict[str, Any] = told.get(region, {"rows": 0, "coverage": 0.0, "needed": None})
+    return found
 
 
 def with_target(bundle: Bundle, target: float, certainty: float = PROMISE_CONFIDENCE) -> Bundle:
     """The bundle with thresholds chosen anew on the evidence it carries, for another target. Raises `BadTarget`."""
     promise = make_promise(bundle.evidence, bundle.heads[SECTOR].labels, target, certainty)
-    metrics = bundle.about["metrics"]
-    about = bundle.about | {"metrics": metrics | {SECTOR: metrics[SECTOR] | promise.as_metrics()}}
+    metrics = bundle.about.get("metrics", {})
+    about = bundle.about | {"metrics": metrics | {SECTOR: metrics.get(SECTOR, {}) | promise.as_metrics()}}
     return replace(bundle, heads=bundle.heads | {SECTOR: promise.on(bundle.heads[SECTOR])}, about=about)
 
 
@@ -96,8 +105,7 @@ def make_promise(
 
     One row of each group of near-copies is evidence: a complaint sent two hundred times is one. Raises `BadTarget`.
     """
-    if not 0.0 < target < 1.0:
-        raise BadTarget(target)
+    _check_shares(target, certainty)
     thresholds: dict[str, float] = {}
     of_labels: dict[str, dict[str, float]] = {}
     levels: dict[str, float] = {}
@@ -106,7 +114,7 @@ def make_promise(
         own = evidence[evidence["region"] == code]
         region = code.decode()
         confidence, right = own["confidence"].astype(np.float64), own["label"] == own["found"]
-        if len(own) >= FEWEST_ROWS:
+        if len(own) >= FEWEST_ROWS_FOR_SETS:
             levels[region] = choose_set_level(own["given"].astype(np.float64))
         # Rows of one sector say nothing of how often the others would be taken for it.
         several = len(np.unique(own["label"])) > 1
@@ -157,16 +165,16 @@ def choose_threshold(
     `confidence` (n,) and `right` (n,) are of rows kept aside. Thresholds are tried from strict to lax, each tested by
     the lower Clopper-Pearson bound, up to the first that fails: fixed-sequence testing, so that trying many costs no
     certainty (Learn then Test: Angelopoulos et al. 2021). One wrong label among the very surest could end that at once,
-    so a second sequence starts at a quarter of the rows, each with half of the uncertainty. None if no threshold can
-    promise it. Raises `BadTarget` for a target or certainty that is not between 0 and 1, and ValueError for confidences
-    that are no probabilities.
+    so more sequences start at a quarter and at half of the rows, each with its part of the uncertainty. None if no
+    threshold can promise it. Raises `BadTarget` for a target or certainty that is not between 0 and 1, and ValueError
+    for confidences that are no probabilities.
     """
     _check(confidence, right, target, certainty)
     if len(right) < FEWEST_ROWS:
         return None
     order = np.argsort(-confidence, kind="stable")
     confidence, hits = confidence[order], np.cumsum(right[order])
-    starts = sorted({FEWEST_ROWS, max(FEWEST_ROWS, len(right) // 4)})
+    starts = [FEWEST_ROWS, *(start for start in (len(right) // 4, len(right) // 2) if start >= 2 * FEWEST_ROWS)]
     certainty = 1.0 - (1.0 - certainty) / len(starts)
     chosen = None
     for start in starts:
@@ -244,10 +252,14 @@ def _rows_for(precision: float, target: float, certainty: float) -> int | None:
     return None
 
 
-def _check(confidence: Floats, right: Bools, target: float, certainty: float) -> None:
-    for value in (target, certainty):
+def _check_shares(target: float, certainty: float) -> None:
+    for name, value in (("target", target), ("certainty", certainty)):
         if not 0.0 < value < 1.0:
-            raise BadTarget(value)
+            raise BadTarget(value, name)
+
+
+def _check(confidence: Floats, right: Bools, target: float, certainty: float) -> None:
+    _check_shares(target, certainty)
     if len(confidence) != len(right):
         raise ValueError(f"There are {len(confidence)} confidences for {len(right)} answers.")
     if not (np.isfinite(confidence).all() and (confidence >= 0).all() and (confidence <= 1).all()):

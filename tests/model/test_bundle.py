@@ -21,14 +21,21 @@ from data.complaint import Complaint, LabelledRow
 from data.errors import BundleError, OutputExists
 from data.rows import read_rows
 from model.areas import names_area
-from model.bundle import FORMAT, Bundle, _checksum, is_bundle, load_bundle
+from model.bundle import EVIDENCE, FORMAT, Bundle, _checksum, is_bundle, load_bundle
 from model.prediction import Ranked
 from model.text import ALL_STEPS, REQUIRED_STEPS, TextChain
 from training.fitting import Training, fit
 from training.recipe import find_recipe
 
 HEADS = ("sector", "urgency", "jurisdiction", "completeness")
-ARRAYS = ("idf.npy", "seen.npy", *(f"{head}.{part}.npy" for head in HEADS for part in ("weights", "bias")))
+ARRAYS = (
+    "idf.npy",
+    "seen.npy",
+    "evidence.npy",
+    *(f"{head}.{part}.npy" for head in HEADS for part in ("weights", "bias")),
+)
+# Of these every value and the length are told by others.
+NUMBERS = [name for name in ARRAYS if name not in ("seen.npy", "evidence.npy")]
 FILES = ("vocabulary.json", "stems.json", *ARRAYS)
 OPTIONAL_STEPS = [name for name in ALL_STEPS if name not in REQUIRED_STEPS]
 SOME_LEFT_OUT = [pytest.param([name], id=name) for name in OPTIONAL_STEPS] + [pytest.param(OPTIONAL_STEPS, id="all")]
@@ -37,7 +44,10 @@ Change = Callable[[Path, dict[str, Any]], None]
 
 def assert_same_as_scikit_learn(training: Training, complaints: Sequence[Complaint]) -> None:
     texts = [training.bundle.chain.prepare(complaint) for complaint in complaints]
-    predictions = training.bundle.predict(complaints)
+    # A sector is shown with the confidence in it instead of the head's own probability.
+    heads = training.bundle.heads
+    plain = replace(training.bundle, heads=heads | {"sector": replace(heads["sector"], confidence=None)})
+    predictions = plain.predict(complaints)
     assert set(training.pipelines) == set(training.bundle.heads)
     for name, pipeline in training.pipelines.items():
         labels = training.bundle.heads[name].labels
@@ -634,7 +644,7 @@ def test_a_file_that_the_manifest_gives_no_checksum_for_is_refused(copy: Path, n
     assert name in refusal(copy)
 
 
-@pytest.mark.parametrize("name", [name for name in ARRAYS if name != "seen.npy"])
+@pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_an_array_with_a_value_that_is_no_number_is_refused(copy: Path, name: str, value: float) -> None:
     array = np.load(copy / name)
@@ -642,6 +652,42 @@ def test_an_array_with_a_value_that_is_no_number_is_refused(copy: Path, name: st
     np.save(copy / name, array)
     mend_checksums(copy)
     assert name in refusal(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("confidence", np.nan),
+        ("confidence", 1.5),
+        ("given", -0.5),
+        ("given", np.inf),
+        ("label", 9_999),
+        ("found", 9_999),
+    ],
+)
+def test_evidence_that_can_not_be_is_refused_by_what_is_wrong(copy: Path, name: str, value: float) -> None:
+    evidence = np.zeros(3, EVIDENCE)
+    evidence[name][1] = value
+    np.save(copy / "evidence.npy", evidence)
+    mend_checksums(copy)
+    assert f"evidence.npy holds a {name}" in refusal(copy)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("set_levels", {"kab-tangerang": 2.0}, "set levels of sector"),
+        ("label_thresholds", {"kab-tangerang": {"energy": "high"}}, "label thresholds of sector"),
+        ("label_thresholds", {"kab-tangerang": 0.5}, "label thresholds of sector"),
+        ("confidence", 0.5, "confidence of sector"),
+        ("confidence", {"weights": []}, "contradicts itself"),
+    ],
+)
+def test_a_sector_head_that_promises_nonsense_is_refused(copy: Path, key: str, value: object, told: str) -> None:
+    manifest = read_manifest(copy)
+    manifest["heads"]["sector"][key] = value
+    write_manifest(copy, manifest)
+    assert told in refusal(copy)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
@@ -652,7 +698,7 @@ def test_an_array_of_another_shape_is_refused(copy: Path, name: str) -> None:
     assert name in refusal(copy)
 
 
-@pytest.mark.parametrize("name", [name for name in ARRAYS if name != "seen.npy"])
+@pytest.mark.parametrize("name", NUMBERS)
 def test_an_array_of_another_length_is_refused(copy: Path, name: str) -> None:
     np.save(copy / name, np.load(copy / name)[:-1])
     mend_checksums(copy)

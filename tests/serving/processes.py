@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 def run_disposisi(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -443,18 +443,18 @@ def provable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = {"energy": "lampu jalan mati gelap", "health": "puskesmas obat antre lama"}
     mark = "abcdefghijklmnopqrstuvwxyz"
     lines = [
-        f"{number},{words[sector]} {number} {mark[number % 26]}{mark[number // 26]}x,{sector}"
+        f"{number},{' '.join(mark[number % 26] + mark[number // 26] + last for last in 'vwxy')} {words[sector]},{sector}"
         for number, sector in enumerate(["energy", "health"] * 150)
     ]
     (folder / "rows.csv").write_text("\n".join(["id,text,sector", *lines]) + "\n", encoding="utf-8")
-    done = run("train", folder / "rows.csv", *REGION, "--no-corpus", "--into", folder / "bundle")
+    done = disposisi("train", folder / "rows.csv", *REGION, "--no-corpus", "--into", folder / "bundle")
     assert done.code == 0, done.err
     return folder / "bundle"
 
 
 def test_threshold_shows_what_another_target_would_change_and_writes_nothing_when_dry(provable: Path) -> None:
     before = (provable / "manifest.json").read_bytes()
-    done = run("threshold", provable, "--target", "0.9999", "--dry-run")
+    done = disposisi("threshold", provable, "--target", "0.9999", "--dry-run")
     assert done.code == 0, done.err
     assert "kab-tangerang: 100.0% routed alone before, 0.0% after." in done.out
     assert "Nothing was written." in done.out
@@ -462,12 +462,12 @@ def test_threshold_shows_what_another_target_would_change_and_writes_nothing_whe
 
 
 def test_threshold_writes_the_bundle_to_a_new_place_or_into_its_own(provable: Path, tmp_path: Path) -> None:
-    done = run("threshold", provable, "--target", "0.9999", "--into", tmp_path / "strict")
+    done = disposisi("threshold", provable, "--target", "0.9999", "--into", tmp_path / "strict")
     assert done.code == 0, done.err
     strict = load_bundle(tmp_path / "strict")
     assert strict.heads["sector"].thresholds == {}
     assert load_bundle(provable).heads["sector"].thresholds.keys() == {"kab-tangerang"}
-    done = run("threshold", tmp_path / "strict", "--target", "0.95")
+    done = disposisi("threshold", tmp_path / "strict", "--target", "0.95")
     assert "0.0% routed alone before, 100.0% after." in done.out
     assert load_bundle(tmp_path / "strict").heads["sector"].thresholds.keys() == {"kab-tangerang"}
     assert "is there already" in refused("threshold", provable, "--target", "0.9", "--into", tmp_path / "strict")
@@ -479,7 +479,7 @@ def test_threshold_refuses_a_target_that_nothing_can_promise(provable: Path, tar
 
 
 def test_threshold_of_a_bundle_without_real_rows_says_that_nothing_can_be_promised(desk: Desk, tmp_path: Path) -> None:
-    done = run("threshold", desk.bundle, "--target", "0.9", "--into", tmp_path / "bundle")
+    done = disposisi("threshold", desk.bundle, "--target", "0.9", "--into", tmp_path / "bundle")
     assert "no real rows" in done.out
     assert "There is no bundle at" in refused("threshold", tmp_path / "nope", "--target", "0.9")
 

@@ -209,7 +209,10 @@ def proven() -> Training:
     rows = [
         LabelledRow(
             str(number),
-            Complaint(f"{words[sector]} {number} {mark[number % 26]}{mark[number // 26]}x", region="kab-tangerang"),
+            Complaint(
+                " ".join([*(mark[number % 26] + mark[number // 26] + last for last in "vwxyz"), words[sector]]),
+                region="kab-tangerang",
+            ),
             sector=sector,
         )
         for number, sector in enumerate(["energy", "health"] * 150)
@@ -221,7 +224,8 @@ def test_another_target_is_chosen_from_the_bundle_alone(proven: Training, tmp_pa
     folder = tmp_path / "bundle"
     proven.bundle.save(folder)
     loaded = load_bundle(folder)
-    assert "95% right" in promise_in_words(loaded, "kab-tangerang")
+    assert loaded.heads["sector"].thresholds.keys() == {"kab-tangerang"}
+    assert "with a promise of 95% right" in promise_in_words(loaded, "kab-tangerang")
     stricter = with_target(loaded, 0.9999)
     assert stricter.heads["sector"].thresholds == {}
     assert "can't promise" in promise_in_words(stricter, "kab-tangerang")

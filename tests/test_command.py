@@ -443,7 +443,7 @@ def provable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = {"energy": "lampu jalan mati gelap", "health": "puskesmas obat antre lama"}
     mark = "abcdefghijklmnopqrstuvwxyz"
     lines = [
-        f"{number},{' '.join(mark[number % 26] + mark[number // 26] + last for last in 'vwxy')} {words[sector]},{sector}"
+        f"{number},{' '.join(mark[number % 26] + mark[number // 26] + x for x in 'vwxy')} {words[sector]},{sector}"
         for number, sector in enumerate(["energy", "health"] * 150)
     ]
     (folder / "rows.csv").write_text("\n".join(["id,text,sector", *lines]) + "\n", encoding="utf-8")

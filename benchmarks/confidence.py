@@ -34,6 +34,7 @@ from model.heads import set_probabilities, softmax
 from training.calibration import cross_fitted_confidence, cross_fitted_sets, fit_confidence, fit_set_weights
 from training.features import hide_views, make_features, regions_with_rows, vocabulary_of
 from training.figures import calibration_error
+from training.fitting import CONFIDENCE_FOLDS, SET_FOLDS
 from training.heads import fit_head
 from training.promise import choose_set_level, choose_threshold
 from training.recipe import RECIPES
@@ -64,8 +65,14 @@ class Scored:
 
     @property
     def here(self) -> Bools:
-        """The rows that figures are of, one of each group of near-copies as evidence."""
+        """The rows that figures are of (n,)."""
         return np.array([region == THRESHOLD_REGION for region in self.regions], dtype=np.bool_)
+
+    @property
+    def evidence(self) -> Ints:
+        """One of those rows of each group of near-copies."""
+        own = np.flatnonzero(self.here)
+        return own[np.unique(self.groups[own], return_index=True)[1]]
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,7 @@ def _isotonic_at(scores: Floats, right: Floats, value: float) -> float:
 
 def _ours(split: Split) -> tuple[Floats, Floats]:
     aside, kept = (softmax(split.inverse_temperature * part.scores) for part in (split.aside, split.kept))
-    folds = assign_folds(split.aside.groups, 5, _SEED)
+    folds = assign_folds(split.aside.groups, CONFIDENCE_FOLDS, _SEED)
     fitted = fit_confidence(aside, split.aside.labels, split.aside.regions)
     found = np.array([fitted.of(row, region) for row, region in zip(kept, split.kept.regions, strict=True)])
     return cross_fitted_confidence(aside, split.aside.labels, split.aside.regions, folds), found
@@ -217,8 +224,7 @@ def _line(recipe: str, name: str, splits: list[Split], method: Method, constant:
     confidence, right, routed = [], [], []
     for split in splits:
         aside, kept = method(split)
-        own = np.flatnonzero(split.aside.here)
-        telling = own[np.unique(split.aside.groups[own], return_index=True)[1]]
+        telling = split.aside.evidence
         threshold = constant
         if constant is None:
             threshold = choose_threshold(aside[telling], split.aside.right[telling])
@@ -261,7 +267,7 @@ def _temperature_sets(split: Split) -> tuple[Floats, Floats]:
 
 def _our_sets(split: Split) -> tuple[Floats, Floats]:
     aside, kept = _temperature_sets(split)
-    folds = assign_folds(split.aside.groups, 2, _SEED)
+    folds = assign_folds(split.aside.groups, SET_FOLDS, _SEED)
     weights = fit_set_weights(aside, split.aside.labels)
     return cross_fitted_sets(aside, split.aside.labels, folds), set_probabilities(kept, weights)
 
@@ -270,7 +276,7 @@ def _sets(recipe: str, name: str, splits: list[Split], method: Callable[[Split],
     sizes, held = [], []
     for split in splits:
         aside, kept = method(split)
-        own = np.flatnonzero(split.aside.here)
+        own = split.aside.evidence
         level = choose_set_level(aside[own, split.aside.labels[own]])
         here = np.flatnonzero(split.kept.here)
         members = kept[here] >= level

@@ -48,7 +48,7 @@ FEWEST_ROWS = 20
 WRITTEN = "written"
 _IDS_SHOWN = 10
 _FEWEST_INCOMPLETE = 20
-_CONFIDENCE_FOLDS = 3
+CONFIDENCE_FOLDS, SET_FOLDS = 3, 2
 _SEED = 20180901
 
 
@@ -70,24 +70,7 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
 
     Raises `TooFewRows` if there is no sector head to be had. What else fell short is told in `notes`.
     """
-    notes: list[str] = []
-    if secret := sum(row.confidentiality is Confidentiality.RAHASIA for row in rows):
-        notes.append(f"{secret} secret (rahasia) rows were left out: their text is never trained on.")
-    unlabelled = sum(all(question.label(row) is None for question in QUESTIONS) for row in rows)
-    if unlabelled:
-        notes.append(f"{unlabelled} of {len(rows)} rows carry no label, so they teach nothing.")
-    rows = [
-        row
-        for row in rows
-        if row.confidentiality is not Confidentiality.RAHASIA
-        and any(question.label(row) is not None for question in QUESTIONS)
-    ]
-    sectors = [row.sector for row in rows if row.sector is not None]
-    if len(sectors) < FEWEST_ROWS or len(set(sectors)) < 2:
-        raise TooFewRows(
-            f"{len(sectors)} rows carry a sector, {len(set(sectors))} different ones; at least {FEWEST_ROWS} rows of "
-            "two sectors or more are needed. Label more rows."
-        )
+    rows, notes = _usable(rows)
     progress("text steps", 0.0)
     texts = _prepared(recipe, [row.complaint for row in rows])
     groups = near_copy_groups([prepare(row.complaint) for row in rows])
@@ -154,6 +137,29 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     return Training(bundle, pipelines, notes)
 
 
+def _usable(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[str]]:
+    """The rows that may and can be learned from, and what is to be said of the rest. Raises `TooFewRows`."""
+    notes: list[str] = []
+    if secret := sum(row.confidentiality is Confidentiality.RAHASIA for row in rows):
+        notes.append(f"{secret} secret (rahasia) rows were left out: their text is never trained on.")
+    unlabelled = sum(all(question.label(row) is None for question in QUESTIONS) for row in rows)
+    if unlabelled:
+        notes.append(f"{unlabelled} of {len(rows)} rows carry no label, so they teach nothing.")
+    usable = [
+        row
+        for row in rows
+        if row.confidentiality is not Confidentiality.RAHASIA
+        and any(question.label(row) is not None for question in QUESTIONS)
+    ]
+    sectors = [row.sector for row in usable if row.sector is not None]
+    if len(sectors) < FEWEST_ROWS or len(set(sectors)) < 2:
+        raise TooFewRows(
+            f"{len(sectors)} rows carry a sector, {len(set(sectors))} different ones; at least {FEWEST_ROWS} rows of "
+            "two sectors or more are needed. Label more rows."
+        )
+    return usable, notes
+
+
 def _prepared(recipe: Recipe, complaints: Sequence[Complaint]) -> list[PreparedText]:
     """The complaints' texts, in two processes where that pays; an encoder uses all cores by itself."""
     jobs = JOBS if len(complaints) >= ROWS_WORTH_PROCESSES and not recipe.encoder else 1
@@ -192,7 +198,7 @@ def _with_confidence(
     regions = [rows[i].complaint.region for i in telling.tolist()]
     probabilities, labels = fitted.probabilities[telling], fitted.labels[telling]
     head = replace(head, confidence=fit_confidence(probabilities, labels, regions))
-    folds = assign_folds(groups[telling], _CONFIDENCE_FOLDS, _SEED)
+    folds = assign_folds(groups[telling], CONFIDENCE_FOLDS, _SEED)
     if len(np.unique(folds)) < 2:
         # Copies of one complaint are no evidence of anything.
         return head, np.zeros(0, EVIDENCE)
@@ -206,7 +212,7 @@ def _with_confidence(
     for_sets = probabilities
     if len(single) >= FEWEST_ROWS_FOR_SETS:
         head = replace(head, set_weights=fit_set_weights(probabilities, labels))
-        for_sets = cross_fitted_sets(probabilities, labels, assign_folds(groups[telling], 2, _SEED))
+        for_sets = cross_fitted_sets(probabilities, labels, assign_folds(groups[telling], SET_FOLDS, _SEED))
     evidence = np.zeros(len(single), EVIDENCE)
     evidence["region"] = [regions[i].encode() for i in single]
     evidence["label"], evidence["found"] = labels[single], probabilities[single].argmax(axis=1)

@@ -196,7 +196,9 @@ def sector_qualities(told: HeadAnswers) -> tuple[SectorQuality, ...]:
         recall = share_of(told, labels == sector)
         assert recall is not None
         different = len(np.unique(told.groups[labels == sector]))
-        more = max(0, rows_for_interval(recall.value) - different)
+        # Two rows found and two missed are added: of one row, found or not, nothing could be planned (Agresti-Coull).
+        planned = (recall.value * different + 2) / (different + 4)
+        more = max(0, rows_for_interval(planned) - different)
         lines.append(SectorQuality(sector, rows, recall, share_of(told, found == sector), more))
     return tuple(lines)
 

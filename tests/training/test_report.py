@@ -274,7 +274,7 @@ def test_a_sectors_interval_counts_near_copies_once() -> None:
     lines = {line.sector: line for line in sector_qualities(answer_rows(make_bundle(), rows, REGION).of_head("sector"))}
     assert lines["health"].rows == 10
     assert (lines["health"].recall.low, lines["health"].recall.high) == share_interval(1.0, 1)
-    assert lines["health"].more_needed == rows_for_interval(1.0) - 1
+    assert lines["health"].more_needed == rows_for_interval(3 / 5) - 1
     assert lines["energy"].precision is None
 
 

@@ -331,7 +331,13 @@ def other_heads(trial: Trial, _: Sequence[Contender], given: argparse.Namespace)
             found[contender.name][i] = answer
         _tell(f"{contender.name}: {int(part.sum())} annotated rows answered")
     print(f"### C. Annotated rows, {given.folds} group folds (n={int(annotated.sum()):,})\n")
-    of_urgency = ("urgency: accuracy", "macro-F1", "quadratic kappa", "levels 2 and 3 in the most urgent 30 %")
+    of_urgency = (
+        "urgency: accuracy",
+        "macro-F1",
+        "quadratic kappa",
+        "levels 2 and 3 in the most urgent 30 %",
+        "level 3 found",
+    )
     header = ("trained by", *of_urgency, "incomplete: F1", "jurisdiction: accuracy", "macro-F1")
     _print_line(*header)
     _print_line(*["---"] * len(header))
@@ -345,6 +351,7 @@ def _head_figures(rows: Sequence[LabelledRow], found: Sequence[Answer], groups: 
     levels = [str(int(level)) for level in Urgency]
     urgency, urgencies = [str(row.urgency) for row in rows], [answer.urgency for answer in found]
     wanted = np.array([int(level) >= Urgency.TINGGI for level in urgency], dtype=np.bool_)
+    emergencies = np.flatnonzero([level == str(int(Urgency.DARURAT)) for level in urgency])
     pressing = np.array([answer.pressing for answer in found])
     incomplete = np.array([not row.complete for row in rows], dtype=np.bool_)
     called = np.array([answer.completeness == INCOMPLETE for answer in found], dtype=np.bool_)
@@ -354,6 +361,7 @@ def _head_figures(rows: Sequence[LabelledRow], found: Sequence[Answer], groups: 
         macro_f1_figure(urgency, urgencies, groups),
         kappa_figure(urgency, urgencies, groups, levels),
         caught_figure(pressing, wanted, groups, _READ_FIRST),
+        _accuracy([urgency[i] for i in emergencies], [urgencies[i] for i in emergencies], groups[emergencies]),
         f1_figure(incomplete, called, groups),
         _accuracy(levels_of, level_answers, groups),
         macro_f1_figure(levels_of, level_answers, groups),

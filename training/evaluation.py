@@ -35,6 +35,7 @@ from training.figures import (
 _READ_FIRST = 0.3
 _FEW_ROWS = 30
 _SHORT, _LONG = 15, 60
+_LONGEST_NAME = 30
 _LENGTHS = (f"under {_SHORT} words", f"{_SHORT} to {_LONG - 1} words", f"{_LONG} words or more")
 
 
@@ -143,8 +144,8 @@ _TITLES = {
 
 # The ways in which rows are alike, in the order of the report.
 _KINDS: dict[str, Callable[[LabelledRow], str]] = {
-    "region": lambda row: row.complaint.region or "no region",
-    "language": lambda row: row.language or majority_language(row.complaint.text),
+    "region": lambda row: _as_name(row.complaint.region or "no region"),
+    "language": lambda row: _as_name(row.language or majority_language(row.complaint.text)),
     "text length": lambda row: _length(len(row.complaint.text.split())),
     "title": lambda row: "with a title" if row.complaint.title else "without a title",
     "location": lambda row: "with a location" if row.complaint.location else "without a location",
@@ -250,6 +251,11 @@ def _slices(rows: Sequence[LabelledRow], told: HeadAnswers, top3: Floats) -> tup
     order = {"text length": _LENGTHS}
     parts = [slices_of(k, names[k], told.right, top3, told.groups, order.get(k, ())) for k in _KINDS]
     return tuple(chain.from_iterable(parts))
+
+
+def _as_name(cell: str) -> str:
+    """A cell as a slice's name, unless it holds a sentence: what citizens wrote is never printed."""
+    return cell if len(cell) <= _LONGEST_NAME and len(cell.split()) <= 2 else "other"
 
 
 def _length(words: int) -> str:

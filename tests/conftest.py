@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from data.complaint import LabelledRow
 from data.rows import read_rows
 from training.fitting import Training, fit
 from training.recipe import find_recipe
 
+BROWSER_OPTIONS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "data" / "samples" / "kab-tangerang.csv"
 SHARED = ROOT.parent / "shared"
@@ -45,3 +58,18 @@ def bundle_folder(training: Training, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("bundles") / "samples"
     training.bundle.save(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium. Where it is missing the tests are skipped, but on CI they fail."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        reason = "chromium is not installed: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
+        yield opened
+        opened.close()

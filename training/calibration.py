@@ -17,7 +17,7 @@ from training.splitting import Ints
 
 # Chosen with the signals on real rows (docs/decisions/0016-confidence-and-promise.md).
 _SIGNAL_SCALE, _OFFSET_SCALE = 3.0, 0.4
-_MATRIX_PULL, _BIAS_PULL, _MATRIX_ROUNDS, _FLATTENING = 0.01, 1e-4, 40, 0.7
+_MATRIX_PULL, _BIAS_PULL, _MATRIX_ROUNDS, _FLATTENING = 0.01, 1e-4, 30, 0.7
 
 
 def fit_inverse_temperature(scores: Floats, labels: Ints) -> float:

@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
@@ -41,24 +42,28 @@ class OrdinalFit:
     logits: Floats
 
 
-def fit_ordinal(features: csr_matrix, levels: Ints, groups: Ints, real: NDArray[np.bool_]) -> OrdinalFit:
+def fit_ordinal(features: csr_matrix, levels: Ints, groups: Ints, real: NDArray[np.bool_], jobs: int = 1) -> OrdinalFit:
     """Fit the steps on all rows, and on all but one fold in turn to calibrate them on the `real` rows (n,).
 
-    `features` (n, m), `levels` (n,) whole numbers, `groups` (n,) the near-copies, which are in one fold. Raises
-    ValueError for fewer than two levels.
+    `features` (n, m), `levels` (n,) whole numbers, `groups` (n,) the near-copies, which are in one fold; in `jobs`
+    processes. Raises ValueError for fewer than two levels.
     """
     names = np.unique(levels)
     if len(names) < 2:
         raise ValueError("An ordinal head needs rows of two levels or more.")
     reached = levels[:, None] >= names[1:]
     folds = assign_folds(groups, _FOLDS, _SEED)
+    asides = [folds == fold for fold in np.unique(folds)]
+    (weights, offsets), *of_folds = Parallel(jobs)(
+        [
+            delayed(_fit_steps)(features, reached),
+            *(delayed(_fit_steps)(features[~aside], reached[~aside]) for aside in asides),
+        ]
+    )
     steps = np.zeros(reached.shape)
-    for fold in np.unique(folds):
-        aside = folds == fold
-        weights, offsets = _fit_steps(features[~aside], reached[~aside])
-        steps[aside] = features[aside] @ weights + offsets
+    for aside, (of_fold, offset) in zip(asides, of_folds, strict=True):
+        steps[aside] = features[aside] @ of_fold + offset
     slopes, shifts = _calibrate(steps[real], np.searchsorted(names, levels[real]))
-    weights, offsets = _fit_steps(features, reached)
     return OrdinalFit(
         levels=tuple(int(name) for name in names),
         weights=np.ascontiguousarray(_summed(weights * slopes), dtype=np.float32),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from data.complaint import Complaint
 from data.region import load_region
@@ -35,32 +34,7 @@ GLASS_STRINGS = [
     "Penjual gelasan mangkal di depan sekolah dasar, murid-murid ikut membeli",
 ]
 NEVER_SEEN = "Sisa benang gelasan bertebaran di jalan dekat jembatan, kemarin tukang sayur hampir celaka"
-BROWSER_OPTIONS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTHS = (1280, 390)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium. Where it is missing the tests are skipped, but on CI they fail."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        reason = "chromium is not installed: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -36,24 +36,6 @@ def draw(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarra
     return confidence, random.random(count) < confidence
 
 
-def test_the_promise_is_kept_in_nine_of_ten_resamplings() -> None:
-    random = np.random.default_rng(2)
-    population, _ = draw(random, 400_000)
-    population = np.sort(population)[::-1]
-    precision_from = population.cumsum() / np.arange(1, len(population) + 1)
-    kept, chosen = 0, 0
-    for _ in range(300):
-        threshold = choose_threshold(*draw(random, 500))
-        if threshold is None:
-            kept += 1
-            continue
-        chosen += 1
-        routed = int((population >= threshold).sum())
-        kept += bool(routed and precision_from[routed - 1] >= 0.95)
-    assert chosen >= 150, "a threshold that is never chosen promises nothing"
-    assert kept >= 0.87 * 300
-
-
 def test_where_confidence_tells_apart_well_most_is_routed() -> None:
     random = np.random.default_rng(3)
     confidence = np.concatenate([random.uniform(0.9, 1.0, 700), random.uniform(0.0, 0.5, 300)])

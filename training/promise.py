@@ -197,8 +197,8 @@ def rows_needed(
     """About how many more rows like these would let a threshold promise `target`; 0 if one can already.
 
     For each share of the surest rows: their precision as seen, less half a standard error since the best of many is
-    flattered, and the rows of such precision at which the lower bound reaches the target. None where no share is more
-    precise than the target, so that more rows of the same model would not help, or where rows are too few to say.
+    flattered, and the rows of such precision at which the lower bound reaches the target. None where no share is
+    shown to be more precise than the target, or rows are too few: then it can't be told.
     """
     if choose_threshold(confidence, right, target=target, certainty=certainty) is not None:
         return 0

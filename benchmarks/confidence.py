@@ -7,7 +7,9 @@ Surabaya rows of all folds. With --time: the newest fifth of each dated source i
 
 Ours: the default recipe with the confidence of `training.calibration`. Beside it, for the plain recipe (what most
 would build) and for ours: the softmax of raw scores, temperature, isotonic regression, Platt's sigmoid and Venn-ABERS,
-each of the first answer; and one constant 0.41 on the temperature-scaled probability, as Signalen is set.
+each of the first answer; and one constant 0.41 on the temperature-scaled probability, as Signalen is set. The sets
+stand beside those of MAPIE and crepes. venn-abers, MAPIE and crepes are peers that join where they are installed
+(`benchmarks/requirements-peers.txt`); their absence is told.
 
 `precision` and `coverage` are of what is routed alone by a threshold chosen on the rows set aside (95 % right with 90 %
 certainty). `at .95`: the largest part that is 95 % right, in hindsight. AURC: the mean error of the surest part over
@@ -20,8 +22,10 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
@@ -98,6 +102,9 @@ def main() -> None:
     if not SHARED.is_dir():
         print("Skipped: the real complaints (../shared/datasets beside the checkout) are not here.")
         return
+    for peer in ("crepes", "mapie", "venn_abers"):
+        if not find_spec(peer):
+            print(f"Skipped: {peer} is not installed.")
     started = time.perf_counter()
     rows = read_real(None, given.seed)
     trial = Trial(rows, corpus_beside(rows), ROOT / "var" / "embeddings.npy")
@@ -116,9 +123,11 @@ def main() -> None:
         for name, method in METHODS.items():
             print(_line(contender.recipe, name, splits, method), flush=True)
         print(_line(contender.recipe, "constant 0.41", splits, _temperature, constant=_SIGNALEN), flush=True)
-        sets.append(_sets(contender.recipe, "temperature", splits, _temperature_sets))
-        sets.append(_sets(contender.recipe, "set weights (ours)", splits, _our_sets))
-    print("\n| recipe | sets | hold the right sector | mean size | of one sector | most |\n|---|---|---|---|---|---|")
+        for by in SETS:
+            sets.append(_sets(contender.recipe, "temperature", splits, _temperature_sets, by))
+            sets.append(_sets(contender.recipe, "set weights (ours)", splits, _our_sets, by))
+    print("\n| recipe | probabilities | sets by | hold the right sector | mean size | of one sector | most |")
+    print("|---|---|---|---|---|---|---|")
     print("\n".join(sets))
     print(f"\nTook {time.perf_counter() - started:.0f} s.")
 
@@ -179,27 +188,14 @@ def _platt(split: Split) -> tuple[Floats, Floats]:
 
 
 def _venn_abers(split: Split) -> tuple[Floats, Floats]:
-    """Inductive Venn-ABERS (Vovk and Petej 2014) of the first probability, each side merged as p1 / (1 - p0 + p1)."""
-    aside, kept = _temperature(split)
+    """Inductive Venn-ABERS (Vovk and Petej 2014) of the first probability, by the package of that name."""
+    from venn_abers import VennAbers
+
+    aside, kept = ((np.column_stack((1 - first, first))) for first in _temperature(split))
     own = split.aside.here
-    scores, right = aside[own], split.aside.right[own].astype(np.float64)
-    order = np.argsort(scores)
-    scores, right = scores[order], right[order]
-
-    def merged(asked: Floats) -> Floats:
-        # The calibrators change slowly with the score: a grid of 200 is as good, and a thousand times as fast.
-        grid = np.quantile(asked, np.linspace(0, 1, 200))
-        found = []
-        for value in grid:
-            either = [_isotonic_at(np.append(scores, value), np.append(right, said), value) for said in (0.0, 1.0)]
-            found.append(either[1] / (1 - either[0] + either[1]))
-        return np.interp(asked, grid, np.maximum.accumulate(found))
-
-    return merged(aside), merged(kept)
-
-
-def _isotonic_at(scores: Floats, right: Floats, value: float) -> float:
-    return float(IsotonicRegression(out_of_bounds="clip").fit(scores, right).predict([value])[0])
+    fitted = VennAbers()
+    fitted.fit(aside[own], split.aside.right[own].astype(np.int64))
+    return fitted.predict_proba(aside)[0][:, 1], fitted.predict_proba(kept)[0][:, 1]
 
 
 def _ours(split: Split) -> tuple[Floats, Floats]:
@@ -215,7 +211,7 @@ METHODS: dict[str, Method] = {
     "temperature": _temperature,
     "isotonic": _isotonic,
     "Platt": _platt,
-    "Venn-ABERS": _venn_abers,
+    **({"Venn-ABERS": _venn_abers} if find_spec("venn_abers") else {}),
     "confidence (ours)": _ours,
 }
 
@@ -272,20 +268,69 @@ def _our_sets(split: Split) -> tuple[Floats, Floats]:
     return cross_fitted_sets(aside, split.aside.labels, folds), set_probabilities(kept, weights)
 
 
-def _sets(recipe: str, name: str, splits: list[Split], method: Callable[[Split], tuple[Floats, Floats]]) -> str:
+def _least_ambiguous(aside: Floats, labels: Ints, kept: Floats) -> Bools:
+    """The project's own sets: of the probabilities (n, k) of rows kept, those that reach the level chosen aside."""
+    members: Bools = kept >= choose_set_level(aside[np.arange(len(labels)), labels])
+    members[np.arange(len(kept)), kept.argmax(axis=1)] = True
+    return members
+
+
+def _mapie(aside: Floats, labels: Ints, kept: Floats) -> Bools:
+    """MAPIE's split conformal sets of the least ambiguous kind, over probabilities that are already there."""
+    from mapie.classification import SplitConformalClassifier
+
+    told = _Told(aside.shape[1]).fit()
+    conformal = SplitConformalClassifier(told, confidence_level=_TARGET, conformity_score="lac", prefit=True)
+    members: Bools = conformal.conformalize(aside, labels).predict_set(kept)[1][:, :, 0]
+    return members
+
+
+def _crepes(aside: Floats, labels: Ints, kept: Floats) -> Bools:
+    """The sets of crepes' conformal classifier, by the hinge of the probabilities."""
+    from crepes import ConformalClassifier
+    from crepes.extras import hinge
+
+    conformal = ConformalClassifier().fit(hinge(aside, np.arange(aside.shape[1]), labels))
+    members: Bools = conformal.predict_set(hinge(kept), confidence=_TARGET, smoothing=False).astype(np.bool_)
+    return members
+
+
+class _Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier whose features are its probabilities, for libraries that want one."""
+
+    def __init__(self, classes: int = 0) -> None:
+        self.classes = classes
+
+    def fit(self, X: object = None, y: object = None) -> _Told:  # noqa: N803  (scikit-learn's names)
+        self.classes_ = np.arange(self.classes)
+        return self
+
+    def predict(self, X: Floats) -> Ints:  # noqa: N803
+        found: Ints = X.argmax(axis=1)
+        return found
+
+    def predict_proba(self, X: Floats) -> Floats:  # noqa: N803
+        return X
+
+
+# Each takes probabilities (n, k) and labels (n,) of rows set aside and probabilities (m, k); gives members (m, k).
+SETS: dict[str, Callable[[Floats, Ints, Floats], Bools]] = {"ours": _least_ambiguous}
+SETS |= {name: by for name, by in {"MAPIE": _mapie, "crepes": _crepes}.items() if find_spec(name.casefold())}
+
+
+def _sets(recipe: str, name: str, splits: list[Split], method: Method, by: str) -> str:
     sizes, held = [], []
     for split in splits:
         aside, kept = method(split)
         own = split.aside.evidence
-        level = choose_set_level(aside[own, split.aside.labels[own]])
         here = np.flatnonzero(split.kept.here)
-        members = kept[here] >= level
-        members[np.arange(len(here)), split.kept.scores[here].argmax(axis=1)] = True
+        members = SETS[by](aside[own], split.aside.labels[own], kept[here])
         sizes.append(members.sum(axis=1))
         labels = split.kept.labels[here]
         held.append(np.where(labels >= 0, members[np.arange(len(here)), np.maximum(labels, 0)], False))
     size, holds = np.concatenate(sizes), np.concatenate(held)
-    return f"| {recipe} | {name} | {holds.mean():.3f} | {size.mean():.2f} | {(size == 1).mean():.2f} | {size.max()} |"
+    figures = f"{holds.mean():.3f} | {size.mean():.2f} | {(size == 1).mean():.2f} | {size.max()}"
+    return f"| {recipe} | {name} | {by} | {figures} |"
 
 
 if __name__ == "__main__":

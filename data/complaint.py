@@ -62,3 +62,4 @@ class LabelledRow:
     label_source: str = ""
     confidentiality: Confidentiality = Confidentiality.TERBUKA
     language: str = ""
+    channel: str = ""

@@ -39,6 +39,7 @@ _COLUMNS = {
     "label_source": ("label source",),
     "confidentiality": ("confidentiality", "tipe laporan (anonim/rahasia)"),
     "language": ("language",),
+    "channel": ("channel", "sumber laporan"),
 }
 HEADER_NAMES = frozenset(name for names in _COLUMNS.values() for name in names)
 _NO_AGENCY = NamedAgency(None, None)
@@ -150,6 +151,7 @@ class _RowReader:
             or Confidentiality.TERBUKA,
             label_source=cells.get("label_source"),
             language=cells.get("language"),
+            channel=cells.get("channel"),
         )
         return self._with_labels(row, cells) if self.labels else row
 

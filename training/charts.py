@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from training.learning import LearningCurve
     from training.quality import Curve
-    from training.reliability import Reliability
+    from training.reliability import Bin
 
 _BETWEEN = "‖"
 # Blue and vermilion of Okabe and Ito, which colour-blind readers tell apart; styles and words tell them apart in grey.
@@ -80,13 +80,13 @@ def curve_chart(curve: Curve) -> str:
     return _svg("curve", title, draw, (5.0, 3.4))
 
 
-def reliability_chart(reliability: Reliability, title: str) -> str:
+def reliability_chart(name: str, bins: Sequence[Bin], title: str) -> str:
     """What was said against what happened, a point with its interval for each bin; on the diagonal they are equal."""
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 100], [0, 100], color=_INK, linestyle="--", linewidth=1)
-        most = max(each.rows for each in reliability.bins)
-        for each in reliability.bins:
+        most = max(each.rows for each in bins)
+        for each in bins:
             x, y = 100 * each.probability, 100 * each.share
             axes.plot([x, x], [100 * each.low, 100 * each.high], color=_GREY, linewidth=1)
             axes.plot(
@@ -113,7 +113,7 @@ def reliability_chart(reliability: Reliability, title: str) -> str:
         _percent(axes)
         _name_axes(axes, both("peluang yang disebut", "probability told"), both("kenyataannya", "what happened"))
 
-    return _svg(f"reliability-{reliability.head}", title, draw, (3.4, 3.2))
+    return _svg(f"reliability-{name}", title, draw, (3.4, 3.2))
 
 
 def learning_chart(curve: LearningCurve) -> str:

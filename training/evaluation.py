@@ -36,6 +36,7 @@ _READ_FIRST = 0.3
 _FEW_ROWS = 30
 _SHORT, _LONG = 15, 60
 _LONGEST_NAME = 30
+NO_CHANNEL, NO_MONTH = "no channel", "no month"
 _LENGTHS = (f"under {_SHORT} words", f"{_SHORT} to {_LONG - 1} words", f"{_LONG} words or more")
 
 
@@ -149,6 +150,8 @@ _KINDS: dict[str, Callable[[LabelledRow], str]] = {
     "text length": lambda row: _length(len(row.complaint.text.split())),
     "title": lambda row: "with a title" if row.complaint.title else "without a title",
     "location": lambda row: "with a location" if row.complaint.location else "without a location",
+    # "Website - pemerintah-kabupaten-x" is the website.
+    "channel": lambda row: _as_name(row.channel.partition(" - ")[0] or NO_CHANNEL),
 }
 
 
@@ -189,7 +192,7 @@ def _of_sectors(answers: Answers) -> dict[str, Any]:
         "auto_share": mean_figure(auto.astype(np.float64), told.groups),
         "auto_precision": mean_figure(told.right[auto], told.groups[auto]),
         "sectors": sector_lines(told.labels, told.found),
-        "slices": _slices([answers.rows[i] for i in told.index], told, top3),
+        "slices": _slices(answers, told, top3),
     }
 
 
@@ -246,11 +249,17 @@ def _of_completeness(answers: Answers) -> dict[str, Any]:
     }
 
 
-def _slices(rows: Sequence[LabelledRow], told: HeadAnswers, top3: Floats) -> tuple[Slice, ...]:
-    names = {kind: [name_of(row) for row in rows] for kind, name_of in _KINDS.items()}
-    order = {"text length": _LENGTHS}
+def _slices(answers: Answers, told: HeadAnswers, top3: Floats) -> tuple[Slice, ...]:
+    names, order = slice_names(answers, told), {"text length": _LENGTHS}
     parts = [slices_of(k, names[k], told.right, top3, told.groups, order.get(k, ())) for k in _KINDS]
     return tuple(chain.from_iterable(parts))
+
+
+def slice_names(answers: Answers, told: HeadAnswers) -> dict[str, list[str]]:
+    """By each way of being alike, and by month: the name of the slice of each row with the head's label (n,)."""
+    rows = [answers.rows[i] for i in told.index]
+    names = {kind: [name_of(row) for row in rows] for kind, name_of in _KINDS.items()}
+    return names | {"month": [row.received_at[:7] if len(row.received_at) >= 7 else NO_MONTH for row in rows]}
 
 
 def _as_name(cell: str) -> str:

@@ -13,7 +13,7 @@ from data.region import known_regions, load_region
 from model.bundle import SECTOR, URGENCY
 from model.features import Floats
 from training.answers import Answers, HeadAnswers
-from training.figures import Figure, Slice, slices_of
+from training.figures import Figure
 from training.promise import PROMISE_CONFIDENCE, PROMISED_PRECISION, rows_needed
 from training.shares import rows_for_interval, share_interval
 from training.splitting import Bools
@@ -21,7 +21,6 @@ from training.splitting import Bools
 _CURVE_POINTS = 120
 _FEWEST_ON_CURVE = 10
 _NOT_TOLD = object()
-NO_MONTH = "?"
 
 
 @dataclass(frozen=True)
@@ -213,13 +212,6 @@ def share_of(told: HeadAnswers, chosen: Bools) -> Figure | None:
         return None
     value = float(told.right[chosen].mean())
     return Figure(value, *share_interval(value, len(np.unique(told.groups[chosen]))), rows)
-
-
-def month_slices(answers: Answers, told: HeadAnswers) -> list[Slice]:
-    """The rows with a sector by the month they came in; `NO_MONTH` for those without a month."""
-    dates = [answers.rows[i].received_at for i in told.index]
-    months = [date[:7] if len(date) >= 7 else NO_MONTH for date in dates]
-    return slices_of("month", months, told.right, told.among(3), told.groups, sorted(set(months)))
 
 
 def urgency_quality(answers: Answers) -> UrgencyQuality | None:

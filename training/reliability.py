@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from model.bundle import COMPLETENESS, INCOMPLETE, JURISDICTION, SECTOR, URGENCY
 from model.features import Floats
 from model.prediction import Ranked
-from training.answers import Answers
+from training.answers import Answers, HeadAnswers
 from training.figures import calibration_error
 from training.shares import share_interval
 
 # As many as the calibration error counts with, so that it can be worked out from what is shown.
 BINS = 15
+FEWEST_IN_BIN = 50
+_FEWEST_EVEN_BINS, _MOST_EVEN_BINS = 2, 8
 # A label of probability 0 would make the mean log loss infinite.
 _LEAST_PROBABILITY = 1e-6
 _FIELDS = {SECTOR: "sectors", URGENCY: "urgency", COMPLETENESS: "completeness"}
@@ -32,6 +34,21 @@ class Bin:
     share: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class SliceReliability:
+    """Whether the sector's probabilities hold over the rows of a slice, in bins of which none has few rows.
+
+    `told` is the mean probability, to be set beside the slice's accuracy. `calibration_error` and `bins` are of as many
+    equally filled bins as give each `FEWEST_IN_BIN` rows; none where there are fewer than two.
+    """
+
+    kind: str
+    name: str
+    told: float
+    calibration_error: float | None
+    bins: tuple[Bin, ...]
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,31 @@ def reliability_of(answers: Answers, head: str) -> Reliability | None:
     )
 
 
+def slice_reliabilities(
+    answers: Answers, told: HeadAnswers, names: Mapping[str, Sequence[str]]
+) -> tuple[SliceReliability, ...]:
+    """Of the rows with a sector (n,), parted by each kind's names (n,)."""
+    confidence, found = answers.confidence(told.index), []
+    for kind, of_rows in names.items():
+        own = np.array(of_rows, dtype=object)
+        for name in dict.fromkeys(of_rows):
+            inside = own == name
+            bins = _even_bins(confidence[inside], told.right[inside])
+            gaps = sum(each.rows * abs(each.probability - each.share) for each in bins)
+            error = gaps / int(inside.sum()) if bins else None
+            found.append(SliceReliability(kind, name, float(confidence[inside].mean()), error, bins))
+    return tuple(found)
+
+
+def _even_bins(probability: Floats, happened: Floats) -> tuple[Bin, ...]:
+    """Bins of equally many rows: of equal width, most would hold too few of a slice's rows to show anything."""
+    count = min(_MOST_EVEN_BINS, len(probability) // FEWEST_IN_BIN)
+    if count < _FEWEST_EVEN_BINS:
+        return ()
+    parts = np.array_split(np.argsort(probability, kind="stable"), count)
+    return tuple(_bin(probability[part], happened[part]) for part in parts)
+
+
 def _probabilities(answers: Answers, row: int, head: str) -> tuple[Ranked, ...]:
     """All labels of a head with the probabilities that are told for a row, likeliest first."""
     routed = answers.routed[row]
@@ -94,8 +136,12 @@ def _bins(probability: Floats, happened: Floats) -> tuple[Bin, ...]:
     found = []
     for number in np.unique(numbers).tolist():
         inside = numbers == number
-        share, rows = float(happened[inside].mean()), int(inside.sum())
-        low, high = share_interval(share, rows)
-        mean = float(probability[inside].mean())
-        found.append(Bin(number / BINS, (number + 1) / BINS, rows, mean, share, low, high))
+        found.append(replace(_bin(probability[inside], happened[inside]), start=number / BINS, end=(number + 1) / BINS))
     return tuple(found)
+
+
+def _bin(probability: Floats, happened: Floats) -> Bin:
+    """The bin of these rows (m,), from the least to the greatest of their probabilities."""
+    share, rows = float(happened.mean()), len(happened)
+    low, high = share_interval(share, rows)
+    return Bin(float(probability.min()), float(probability.max()), rows, float(probability.mean()), share, low, high)

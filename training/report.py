@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,11 +18,10 @@ from model.bundle import COMPLETENESS, JURISDICTION, SECTOR, URGENCY, Bundle
 from training.answers import Answers
 from training.card import card_text
 from training.charts import both, curve_chart, learning_chart, reliability_chart
-from training.evaluation import Evaluation
-from training.figures import Figure, Slice
+from training.evaluation import NO_CHANNEL, NO_MONTH, Evaluation, slice_names
+from training.figures import Figure, Slice, slices_of
 from training.learning import LearningCurve
 from training.quality import (
-    NO_MONTH,
     Confusion,
     Costs,
     Curve,
@@ -31,17 +30,19 @@ from training.quality import (
     agency_confusions,
     costs_of,
     curve_of,
-    month_slices,
     sector_confusions,
     sector_qualities,
     share_of,
     urgency_quality,
 )
-from training.reliability import Reliability, reliability_of
+from training.reliability import Reliability, SliceReliability, reliability_of, slice_reliabilities
 
 PAGE, NUMBERS, CARD = "index.html", "report.json", "card.md"
 # Fewer rows than these prove a promise neither kept nor broken, and no interval of theirs is told.
 _FEW_ROWS = 30
+# Of fewer, a diagram shows no course.
+_FEWEST_BINS_DRAWN = 4
+_AnySlice = TypeVar("_AnySlice", Slice, SliceReliability)
 HEADS = {
     SECTOR: ("Sektor", "Sector"),
     URGENCY: ("Urgensi", "Urgency"),
@@ -55,6 +56,7 @@ _KINDS = {
     "month": ("Bulan masuk", "Month received"),
     "title": ("Judul", "Title"),
     "location": ("Lokasi", "Location"),
+    "channel": ("Saluran masuk", "Channel"),
 }
 _PARTS = {
     "indonesian": "bahasa Indonesia",
@@ -71,6 +73,8 @@ _PARTS = {
     "with a location": "dengan lokasi",
     "without a location": "tanpa lokasi",
     "no region": "tanpa daerah",
+    NO_CHANNEL: "saluran tidak disebut",
+    NO_MONTH: "tanpa bulan",
 }
 
 
@@ -125,6 +129,7 @@ class Report:
     sectors: tuple[SectorQuality, ...]
     learning: LearningCurve | None
     slices: tuple[Slice, ...]
+    slice_reliability: tuple[SliceReliability, ...]
     urgency: UrgencyQuality | None
     costs: Costs | None
 
@@ -143,6 +148,8 @@ def make_report(
     told, curve = answers.of_head(SECTOR), curve_of(answers)
     reliability = [reliability_of(answers, head) for head in HEADS]
     alone, precision = evaluation.auto_share, share_of(told, answers.is_auto(told.index))
+    names = slice_names(answers, told)
+    months = slices_of("month", names["month"], told.right, told.among(3), told.groups, sorted(set(names["month"])))
     dates = sorted(row.received_at[:10] for row in answers.rows if row.received_at)
     return Report(
         made_on=made_on,
@@ -161,7 +168,8 @@ def make_report(
         agency_confusions=agency_confusions(answers),
         sectors=sector_qualities(told),
         learning=learning,
-        slices=_in_order([*evaluation.slices, *month_slices(answers, told)]),
+        slices=_in_order([*evaluation.slices, *months]),
+        slice_reliability=slice_reliabilities(answers, told, names),
         urgency=urgency_quality(answers),
         costs=costs_of(alone, precision, complaints_a_month, minutes_each) if alone else None,
     )
@@ -181,7 +189,12 @@ def page_html(report: Report) -> str:
     charts = {
         "curve": curve_chart(report.curve) if report.curve else "",
         "learning": learning_chart(report.learning) if report.learning else "",
-        "reliability": {each.head: reliability_chart(each, both(*HEADS[each.head])) for each in report.reliability},
+        "reliability": {e.head: reliability_chart(e.head, e.bins, both(*HEADS[e.head])) for e in report.reliability},
+        "slices": [
+            (each, reliability_chart(f"slice-{number}", each.bins, both(*_part(each))))
+            for number, each in enumerate(_in_order(report.slice_reliability))
+            if len(each.bins) >= _FEWEST_BINS_DRAWN
+        ],
     }
     folder = Path(__file__).with_name("templates")
     pages = Environment(
@@ -200,6 +213,7 @@ def page_html(report: Report) -> str:
         style=style,
         heads=HEADS,
         kinds=_KINDS,
+        told={(each.kind, each.name): each for each in report.slice_reliability},
         part=_part,
         few=_FEW_ROWS,
         levels=(("rendah", "low"), ("sedang", "medium"), ("tinggi", "high"), ("darurat", "emergency")),
@@ -233,18 +247,16 @@ def _facts(bundle: Bundle) -> BundleFacts:
     )
 
 
-def _in_order(slices: Sequence[Slice]) -> tuple[Slice, ...]:
+def _in_order(slices: Sequence[_AnySlice]) -> tuple[_AnySlice, ...]:
     order = list(_KINDS)
     return tuple(sorted(slices, key=lambda part: order.index(part.kind)))
 
 
-def _part(part: Slice) -> tuple[str, str]:
+def _part(part: Slice | SliceReliability) -> tuple[str, str]:
     """The name of a slice in both languages."""
     if part.kind == "region" and part.name in known_regions():
         name = load_region(part.name).name
         return name, name
-    if part.name == NO_MONTH:
-        return "tanpa bulan", "no month"
     return _PARTS.get(part.name, part.name), part.name
 
 

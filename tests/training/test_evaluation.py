@@ -316,7 +316,7 @@ def test_the_slices_of_every_kind_hold_every_row_with_a_sector_once(sample_rows:
     rows = [*sample_rows[:60], *numbered([make_row("nol", urgency=0)] * 5)]
     result = evaluate(make_bundle(), rows, REGION)
     kinds = list(dict.fromkeys(part.kind for part in result.slices))
-    assert kinds == ["region", "language", "text length", "title", "location"]
+    assert kinds == ["region", "language", "text length", "title", "location", "channel"]
     for kind in kinds:
         assert sum(part.rows for part in slices(result, kind).values()) == 60
     assert holds(result.sector_accuracy).rows == 60

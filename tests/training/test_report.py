@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from training.evaluation import measure
 from training.fitting import Training
 from training.learning import LearningCurve, LearningStep, learning_curve
 from training.quality import confusions, costs_of, curve_of, sector_qualities
-from training.reliability import reliability_of
+from training.reliability import FEWEST_IN_BIN, reliability_of, slice_reliabilities
 from training.report import CARD, NUMBERS, PAGE, Report, make_report, page_html, write_report
 from training.shares import rows_for_interval, share_interval
 
@@ -105,9 +106,12 @@ def test_no_two_elements_of_the_page_share_an_id(folder: Path) -> None:
     assert len(ids) == len(set(ids))
 
 
-def test_every_chart_has_a_name_and_words_in_both_languages(folder: Path) -> None:
+def test_every_chart_has_a_name_and_words_in_both_languages(folder: Path, report: Report) -> None:
     charts = re.findall(r"<svg.*?</svg>", text_of(folder, PAGE), re.DOTALL)
-    assert len(charts) == 6
+    # The curve, four heads, the learning curve, and the slices that have rows enough.
+    drawn = [each for each in report.slice_reliability if len(each.bins) >= 4]
+    assert drawn
+    assert len(charts) == 6 + len(drawn)
     for chart in charts:
         assert 'role="img" aria-label="' in chart
         assert chart.count('lang="id"') == chart.count('lang="en"') > 0
@@ -254,6 +258,36 @@ def test_the_bins_make_up_the_calibration_error_and_all_rows(report: Report) -> 
         assert 0 <= each.brier <= 2
 
 
+def test_the_reliability_of_every_slice_is_told_and_its_bins_hold_all_its_rows(report: Report) -> None:
+    parts = {(part.kind, part.name): part for part in report.slices}
+    assert {(each.kind, each.name) for each in report.slice_reliability} == parts.keys()
+    drawn = 0
+    for each in report.slice_reliability:
+        assert 0 < each.told <= 1
+        if parts[each.kind, each.name].rows < 2 * FEWEST_IN_BIN:
+            assert (each.bins, each.calibration_error) == ((), None)
+            continue
+        drawn += 1
+        assert sum(part.rows for part in each.bins) == parts[each.kind, each.name].rows
+        assert min(part.rows for part in each.bins) >= FEWEST_IN_BIN
+        assert [part.end <= after.start for part, after in pairwise(each.bins)].count(False) == 0
+    assert drawn
+
+
+def test_the_calibration_error_of_a_slice_worked_out_by_hand() -> None:
+    right, wrong = make_row("obat", sector="health"), make_row("obat", sector="energy")
+    rows = numbered([*[replace(right, channel="SMS")] * 60, *[replace(wrong, channel="SMS")] * 40])
+    answers = answer_rows(make_bundle(), rows, REGION)
+    told = answers.of_head("sector")
+    [found] = slice_reliabilities(answers, told, {"channel": ["SMS"] * 100})
+    confidence = answers.confidence(told.index)[0]
+    assert found.told == pytest.approx(confidence)
+    assert found.calibration_error is not None
+    # Equal probabilities stand in the rows' order: fifty right ones, then ten with forty wrong ones.
+    gaps = abs(confidence - 1.0) + abs(confidence - 0.2)
+    assert found.calibration_error == pytest.approx(gaps / 2)
+
+
 def test_brier_and_log_loss_worked_out_by_hand() -> None:
     rows = numbered([make_row("nol", urgency=0)] * 3 + [make_row("nol", urgency=2)])
     answers = answer_rows(make_bundle(), rows, REGION)
@@ -294,7 +328,7 @@ def test_months_are_slices_in_their_order() -> None:
     ]
     report = report_of(make_bundle(), rows)
     months = [(part.name, part.rows) for part in report.slices if part.kind == "month"]
-    assert months == [("2023-12", 1), ("2024-03", 2), ("?", 2)]
+    assert months == [("2023-12", 1), ("2024-03", 2), ("no month", 2)]
     assert report.received == ("2023-12-31", "2024-03-30")
 
 

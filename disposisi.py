@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving import commands
+
 if TYPE_CHECKING:
     from data.progress import Progress
     from data.rows import RowsRead
@@ -23,22 +25,18 @@ app = typer.Typer(
 )
 rows_app = typer.Typer(no_args_is_help=True, help="Labelled rows: out of the desk, into training.")
 app.add_typer(rows_app, name="rows")
-
-DEFAULT_BUNDLE = Path("var/bundles/default")
-DEFAULT_DATABASE = "var/disposisi.db"
+app.command()(commands.serve)
+app.add_typer(commands.keys_app, name="keys")
+app.add_typer(commands.moderators_app, name="moderators")
+app.add_typer(commands.events_app, name="events")
+app.command()(commands.forget)
+app.add_typer(commands.person_app, name="person")
 
 RowsFiles = Annotated[list[Path], typer.Argument(help="Row files: CSV, XLSX, JSONL, Parquet or a LAPOR! export.")]
 RegionCode = Annotated[str, typer.Option("--region", help="Region code, e.g. kab-tangerang.")]
 Annotations = Annotated[Path | None, typer.Option(help="A file that adds urgency, level and complete by id.")]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read, into a side file beside the output.")
-]
-Database = Annotated[
-    str,
-    typer.Option(
-        envvar="DISPOSISI_DATABASE",
-        help="SQLite file, or an SQLAlchemy URL; a URL with a password goes into the variable.",
-    ),
 ]
 
 
@@ -240,32 +238,10 @@ def predict(
     typer.echo(f"{count} rows are in {out}: {routed} auto, {count - routed} review")
 
 
-@app.command()
-def serve(
-    bundle: Annotated[Path, typer.Option(help="The bundle's folder.")] = DEFAULT_BUNDLE,
-    region: Annotated[
-        str | None, typer.Option(help="Region of complaints that name none; default: the bundle's.")
-    ] = None,
-    database: Database = DEFAULT_DATABASE,
-    host: Annotated[str, typer.Option(help="A loopback address; others are refused until keys and sign-in exist.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-) -> None:
-    """Answer complaints over HTTP, and show the moderators' desk at /antrean.
-
-    \b
-    Example: disposisi serve --bundle var/bundles/mine --region kab-tangerang --port 8000
-    """
-    from serving.server import run
-
-    run(bundle, region, database, host, port)
-
-
 @rows_app.command("export")
 def export_rows(
     out: Annotated[Path, typer.Option(help="The CSV file to write.")],
-    database: Database = DEFAULT_DATABASE,
+    database: commands.Database = commands.DEFAULT_DATABASE,
 ) -> None:
     """Write the desk's reviewed cases as labelled rows, with where each label comes from. Secret ones stay out.
 
@@ -273,8 +249,8 @@ def export_rows(
     Example: disposisi rows export --out reviewed.csv
     """
     from data.writing import write_csv
+    from serving.database import open_store
     from serving.export import COLUMNS, reviewed_rows
-    from serving.store import open_store
 
     store = open_store(database, must_exist=True)
     rows, left_out = reviewed_rows(store)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from functools import cache, lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
@@ -14,6 +15,7 @@ from data.complaint import Complaint
 from data.lexicon import TABLES, read_lines, read_table
 from data.region import Area, Region, fold_name, known_regions, load_region
 from data.sectors import DISTRICT_OFFICE, VILLAGE_OFFICE
+from model.memory import RECENT_TEXTS, WordMemory
 from model.stemming import is_root, stem
 
 # The words people put before a place's name, and the kinds of place that each announces.
@@ -74,7 +76,7 @@ class Mention:
         """Whether a word like "kecamatan" stands before the name."""
         return self.manner is Manner.ANNOUNCED
 
-    @property
+    @cached_property
     def strength(self) -> int:
         """The location field says more than the text, and the manner decides within each; a weak mention has none."""
         return self.manner and self.manner + self.in_location * len(Manner)
@@ -92,7 +94,7 @@ class Look:
 
 @dataclass
 class AreaFinder:
-    """Finds a region's areas by name. Build one for a region and keep it; it learns nothing but looks of words."""
+    """Finds a region's areas by name. Take a region's own from `finder_of`; it learns nothing but looks of words."""
 
     region: Region
     _by_first_word: dict[str, list[tuple[tuple[str, ...], Area]]] = field(init=False, repr=False, default_factory=dict)
@@ -100,7 +102,9 @@ class AreaFinder:
     _by_end: dict[str, set[str]] = field(init=False, repr=False, default_factory=dict)
     _joined: dict[str, list[Area]] = field(init=False, repr=False, default_factory=dict)
     _names: list[str] = field(init=False, repr=False)
-    _look: Callable[[str], Look | None] = field(init=False, repr=False)
+    _look: WordMemory[Look | None] = field(init=False, repr=False)
+    _parts: WordMemory[tuple[str, ...]] = field(init=False, repr=False)
+    _mentions: Callable[[str, bool], tuple[Mention, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for area in self.region.areas:
@@ -113,7 +117,10 @@ class AreaFinder:
                 if len(words) <= _LONGEST_NAME:
                     self._add_for_misspellings(words, area)
         self._names = list(self._joined)
-        self._look = lru_cache(maxsize=REMEMBERED_WORDS)(self._look_up)
+        self._look = WordMemory(self._look_up, REMEMBERED_WORDS)
+        self._parts = WordMemory(self._parted, REMEMBERED_WORDS)
+        # One complaint's text is looked at for the features, for routing and for similar cases.
+        self._mentions = lru_cache(maxsize=RECENT_TEXTS)(lambda *asked: tuple(self._find_mentions(*asked)))
 
     def _add_for_misspellings(self, words: tuple[str, ...], area: Area) -> None:
         name = "".join(words)
@@ -128,12 +135,14 @@ class AreaFinder:
 
     def find(self, complaint: Complaint) -> list[Mention]:
         """Every area that may be meant, strongest first and each once."""
+        texts = ((complaint.location, True), (complaint.title, False), (complaint.text, False))
         best: dict[str, Mention] = {}
-        for text, in_location in ((complaint.location, True), (complaint.title, False), (complaint.text, False)):
-            for mention in self._mentions(text, in_location=in_location):
-                known = best.get(mention.area.code)
-                if known is None or mention.strength > known.strength:
-                    best[mention.area.code] = mention
+        for mention in chain.from_iterable(self._mentions(*asked) for asked in texts if asked[0]):
+            known = best.get(mention.area.code)
+            if known is None or mention.strength > known.strength:
+                best[mention.area.code] = mention
+        if not best:
+            return []
         # A street in a kecamatan that is named, with the name of one of its villages, lies in that village as a rule.
         named = {mention.area.code for mention in best.values() if mention.manner and mention.area.is_district}
         sure = [
@@ -141,6 +150,10 @@ class AreaFinder:
             for mention in best.values()
         ]
         return sorted(sure, key=lambda mention: -mention.strength)
+
+    def finds_any(self, *texts: str) -> bool:
+        """Whether one of some texts names an area."""
+        return any(self._mentions(text, False) for text in texts if text)
 
     def candidates(self, mentions: list[Mention], sector: str) -> list[Area]:
         """The areas that may be meant: kecamatan for their office, villages for theirs, else the most exact ones named.
@@ -152,21 +165,20 @@ class AreaFinder:
 
     def choose(self, mentions: list[Mention], sector: str) -> Area | None:
         """The one area meant; None if no area is firmly named, or several could be meant."""
-        found = self._meant(_firm(mentions), sector)
+        found = self._meant(_firm(mentions), sector) if mentions else []
         return found[0] if len(found) == 1 else None
 
     def _meant(self, mentions: list[Mention], sector: str) -> list[Area]:
         located = [mention for mention in mentions if mention.in_location]
-        if sector == DISTRICT_OFFICE:
-            return self._districts(located) or self._districts(mentions)
-        if sector == VILLAGE_OFFICE:
-            return self._villages(located, mentions, bare=True) or self._villages(mentions, mentions, bare=True)
-        return (
-            self._villages(located, mentions)
-            or self._villages(mentions, mentions)
-            or self._districts(located)
-            or self._districts(mentions)
-        )
+        of_places = [located, mentions] if located else [mentions]
+        found: list[Area] = []
+        if sector != DISTRICT_OFFICE:
+            for of_place in of_places:
+                found = found or self._villages(of_place, mentions, bare=sector == VILLAGE_OFFICE)
+        if sector != VILLAGE_OFFICE:
+            for of_place in of_places:
+                found = found or self._districts(of_place)
+        return found
 
     def _districts(self, mentions: list[Mention]) -> list[Area]:
         """The kecamatan named, or those in which the named villages lie if these are more surely named.
@@ -194,16 +206,17 @@ class AreaFinder:
         inside = [mention for mention in chosen if mention.area.parent in districts.values()]
         return [mention.area for mention in _strongest(inside or chosen)]
 
-    def _mentions(self, text: str, *, in_location: bool) -> Iterator[Mention]:
-        words = self._words(text)
+    def _find_mentions(self, text: str, in_location: bool) -> Iterator[Mention]:
+        words = list(chain.from_iterable(map(self._parts.__getitem__, fold_name(text).split())))
+        looks = list(map(self._look.__getitem__, words))
         lookups = 0
-        place = 0
-        while place < len(words):
-            look = self._look(words[place]) if len(words[place]) <= _LONGEST_WORD else None
-            before = words[place - 1] if place else ""
+        done = 0
+        for place, (before, look) in enumerate(zip(["", *words], looks, strict=False)):
+            # Most words are no name and follow no cue.
+            if (look is None and before not in _CUES and not in_location) or place < done or before in _GOVERNMENTS:
+                continue
             cued = before in _CUES and words[place] not in _CUES
-            if (look is None and not cued and not in_location) or before in _GOVERNMENTS:
-                place += 1
+            if look is None and not cued and not in_location:
                 continue
             kinds = _announced_kinds(words, place) if cued else ()
             areas, length = self._named_at(words, place, look)
@@ -224,26 +237,18 @@ class AreaFinder:
                 areas, manner = self._nearly_named(words, place, look), Manner.WEAK
             if manner is not None:
                 yield from (Mention(area, manner, in_location) for area in areas)
-            place += length or 1
+            done = place + length
 
-    def _words(self, text: str) -> list[str]:
-        """The folded words of a text, with cues parted from what is glued to them: "kecamatancurug", "01desa"."""
-        words = []
-        for word in fold_name(text).split():
-            if word[0] <= "9" and (cue := word.lstrip("0123456789")) in _CUES:
-                words.append(cue)
-            elif word.startswith(_GLUED) and word not in _CUES and word not in self._by_first_word:
-                words += self._parted(word)
-            else:
-                words.append(word)
-        return words
-
-    def _parted(self, word: str) -> list[str]:
-        for cue in _GLUED:
-            rest = word.removeprefix(cue)
-            if rest != word and (rest in self._by_first_word or (cue in _LONG_CUES and len(rest) > 4)):
-                return [cue, rest]
-        return [word]
+    def _parted(self, word: str) -> tuple[str, ...]:
+        """A folded word, with a cue parted from what is glued to it: "kecamatancurug", "01desa"."""
+        if word[0] <= "9" and (cue := word.lstrip("0123456789")) in _CUES:
+            return (cue,)
+        if word not in _CUES and word not in self._by_first_word:
+            for cue in _GLUED:
+                rest = word.removeprefix(cue)
+                if rest != word and (rest in self._by_first_word or (cue in _LONG_CUES and len(rest) > 4)):
+                    return cue, rest
+        return (word,)
 
     def _named_at(self, words: list[str], place: int, look: Look | None) -> tuple[list[Area], int]:
         """The areas whose name starts at `place`, those with the longest name only, and how many words it has.
@@ -296,6 +301,8 @@ class AreaFinder:
         return areas, length
 
     def _look_up(self, word: str) -> Look | None:
+        if len(word) > _LONGEST_WORD:
+            return None
         exact = tuple(self._by_first_word.get(word, ()))
         as_first = tuple({name for name, _ in exact if 1 < len(name) <= _LONGEST_NAME})
         as_last = tuple(self._by_last_word.get(word, ()))
@@ -353,13 +360,19 @@ def _is_ordinary(word: str) -> bool:
     return _is_listed(word) or is_root(stem(word))
 
 
-@cache
-def _finder_of(region: str) -> AreaFinder:
-    return AreaFinder(load_region(region))
+def finder_of(region: Region) -> AreaFinder:
+    """The region's own finder: what it remembers of words serves all who look for areas there."""
+    finder = _finders.get(region.code)
+    if finder is None or finder.region is not region:
+        finder = _finders[region.code] = AreaFinder(region)
+    return finder
+
+
+_finders: dict[str, AreaFinder] = {}
 
 
 def names_area(complaint: Complaint) -> bool:
     """Whether title or text names an area of the complaint's region; False for a region without a file."""
     if complaint.region not in known_regions():
         return False
-    return bool(_finder_of(complaint.region).find(replace(complaint, location="")))
+    return finder_of(load_region(complaint.region)).finds_any(complaint.title, complaint.text)

@@ -19,6 +19,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from model.areas import names_area
 from model.confidence import Confidence
 from model.encoder import load_encoder
 from model.explanation import explain
-from model.features import FeatureExtractor, Floats, Vocabulary
+from model.features import FACTS, FeatureExtractor, Features, Floats, Vocabulary
 from model.heads import Head
 from model.prediction import Explanation, Prediction, Ranked
 from model.stemming import require_roots
@@ -52,6 +53,15 @@ MANIFEST = "manifest.json"
 _VOCABULARY = "vocabulary.json"
 _STEMS = "stems.json"
 _HEAD_NAME = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A complaint as a bundle reads it: its words, and them as numbers. Another bundle reads it otherwise."""
+
+    text: PreparedText
+    features: Features
+    bundle: Bundle = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -84,11 +94,33 @@ class Bundle:
 
     def predict(self, complaints: Iterable[Complaint]) -> list[Prediction]:
         """The answers of all heads for each complaint."""
-        return [self.predict_text(self.chain.prepare(complaint)) for complaint in complaints]
+        return [self.predict_reading(self.read(complaint)) for complaint in complaints]
 
     def explain_sector(self, complaint: Complaint, sector: str) -> Explanation:
         """The words that spoke for and against a sector."""
-        return explain(self.chain.prepare(complaint), self.extractor, self.heads[SECTOR], sector)
+        return self.explain_reading(self.read(complaint), sector)
+
+    def explain_reading(self, reading: Reading, sector: str) -> Explanation:
+        """The words that spoke for and against a sector in what was read already."""
+        return explain(reading.text, self.extractor, self.heads[SECTOR], sector, reading.features)
+
+    def read(self, complaint: Complaint) -> Reading:
+        """Prepare a complaint and turn it into features."""
+        text = self.chain.prepare(complaint)
+        return Reading(text, self.extractor.extract(text), self)
+
+    def find_surest(self, complaint: Complaint) -> Ranked:
+        """The first of the sectors that `predict` would give, for a part of the cost."""
+        head = self.heads[SECTOR]
+        text = self.chain.prepare(complaint, look_for_areas="slots" in self._facts_of_sectors)
+        probabilities = head.probabilities(self.extractor.extract(text, self._facts_of_sectors))
+        return Ranked(head.labels[int(probabilities.argmax())], head.sureness(probabilities, text.region))
+
+    @cached_property
+    def _facts_of_sectors(self) -> frozenset[str]:
+        """The facts that the sector head weighs."""
+        weights = self.heads[SECTOR].weights
+        return frozenset(view for view in FACTS if weights[self.extractor.fact_numbers(view)].any())
 
     def has_seen(self, complaint: Complaint) -> bool:
         """Whether the bundle was trained on this very text."""
@@ -96,21 +128,18 @@ class Bundle:
         place = int(np.searchsorted(self.seen, mark))
         return place < len(self.seen) and bool(self.seen[place] == mark)
 
-    def predict_text(self, text: PreparedText) -> Prediction:
-        """The answers of all heads for a complaint that `chain` has prepared."""
-        features = self.extractor.extract(text)
-        given = {name: head.probabilities(features) for name, head in self.heads.items()}
-        answers = {name: _ranked(self.heads[name].labels, given[name]) for name in given}
-        of_sectors = self.heads[SECTOR]
-        sure = of_sectors.sureness(given[SECTOR], text.region)
-        known = sum(self.extractor.knows(stem) for stem in text.stems.split())
+    def predict_reading(self, reading: Reading) -> Prediction:
+        """The answers of all heads for a complaint that `read` has read."""
+        given = {name: head.probabilities(reading.features) for name, head in self.heads.items()}
+        of_sectors, region = self.heads[SECTOR], reading.text.region
+        answers = {name: _ranked(self.heads[name].labels, given[name]) for name in given if name != SECTOR}
         return Prediction(
-            sectors=_with_confidence(answers[SECTOR], sure),
+            sectors=_ranked(of_sectors.labels, given[SECTOR], of_sectors.sureness(given[SECTOR], region)),
             urgency=answers.get(URGENCY, ()),
             jurisdiction=answers.get(JURISDICTION, ()),
             completeness=answers.get(COMPLETENESS, ()),
-            known_words=known,
-            candidates=tuple(of_sectors.labels[i] for i in of_sectors.candidates(given[SECTOR], text.region)),
+            known_words=sum(map(self.extractor.knows, reading.text.stems.split())),
+            candidates=tuple(of_sectors.labels[i] for i in of_sectors.candidates(given[SECTOR], region)),
         )
 
     def save(self, folder: Path, *, replace_old: bool = False) -> Bundle:
@@ -392,20 +421,16 @@ def _read_array(folder: Path, name: str, shape: tuple[int | None, ...], dtype: A
     return plain
 
 
-def _ranked(labels: Sequence[str], probabilities: Floats) -> tuple[Ranked, ...]:
+def _ranked(labels: Sequence[str], probabilities: Floats, sure: float | None = None) -> tuple[Ranked, ...]:
+    """Labels by their probabilities (labels,); with `sure`, the first is that probable to be right."""
     order = np.argsort(-probabilities, kind="stable")
-    return tuple(Ranked(labels[i], float(probabilities[i])) for i in order)
-
-
-def _with_confidence(ranked: tuple[Ranked, ...], sure: float) -> tuple[Ranked, ...]:
-    """The first label with the probability that it is right; the others share the rest, none above the first."""
-    first, *others = ranked
-    rest = 1.0 - first.probability
-    share = (1.0 - sure) / rest if rest > 0 else 0.0
-    return (
-        Ranked(first.label, sure),
-        *(Ranked(other.label, min(other.probability * share, sure)) for other in others),
-    )
+    told = probabilities[order]
+    if sure is not None:
+        # The others share the rest, none above the first.
+        rest = 1.0 - told[0]
+        told = np.minimum(told * ((1.0 - sure) / rest if rest > 0 else 0.0), sure)
+        told[0] = sure
+    return tuple(map(Ranked, map(labels.__getitem__, order.tolist()), told.tolist()))
 
 
 def _checksum(manifest: dict[str, Any]) -> str:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.lexicon import FOLDER, read_lines, read_table
 from model.areas import Mention
+from model.memory import RECENT_TEXTS, WordMemory
 from model.prediction import Prediction
 from model.stemming import is_root
 from model.text import PreparedText
@@ -28,7 +29,6 @@ INCOMPLETE_FROM = 0.5
 
 _NUMBER = re.compile(r"\d{1,3}[a-z]?|i{1,3}|iv|vi{0,3}|ix|xi{0,3}")
 _SPLIT_RT = re.compile(r"r[tw]\d{1,3}")
-_NUMBER_STARTS = frozenset("0123456789ivx")
 _RT_WORDS, _RUKUN = frozenset({"rt", "rw", "rukun"}), frozenset({"tetangga", "warga"})
 _BESIDE = frozenset("depan belakang samping sebelah seberang dekat".split())
 _TOWARDS = frozenset("di daerah kawasan wilayah arah ke dari area jalur utara selatan timur barat sekitar".split())
@@ -93,6 +93,17 @@ class PlaceFound:
 
 
 @dataclass(frozen=True)
+class _Role:
+    """What a word may be to a place: its first word, or a number after a name."""
+
+    begins_place: bool
+    is_number: bool
+
+
+_NO_ROLE = _Role(begins_place=False, is_number=False)
+
+
+@dataclass(frozen=True)
 class _Questions:
     place_need: str
     place: str
@@ -125,9 +136,10 @@ def slot_terms(text: PreparedText) -> list[str]:
     The location field is no part of it: those who judged the rows saw the text alone.
     """
     words, stems = text.words.split(), text.stems.split()
-    places = list(find_places(words, stems))
+    places = _places_of(text)
     kinds = {place.kind for place in places}
-    speaks_of = {kind for stem in stems for kind in _matters().get(stem, ())}
+    matters = _matters()
+    speaks_of = {kind for stem in matters.keys() & stems for kind in matters[stem]}
     grade = _grade(kinds, area_named=text.names_area)
     coarse = grade.removesuffix("+area").removesuffix("+rt")
     length = sum(len(words) >= bound for bound in _LENGTHS)
@@ -185,17 +197,33 @@ class CompletenessJudge:
         return CompletenessAnswer(complete, probability, slots, question)
 
 
+@lru_cache(maxsize=RECENT_TEXTS)
+def _places_of(text: PreparedText) -> tuple[PlaceFound, ...]:
+    """The places of a text, which the head's features ask for, and then the judge."""
+    return tuple(find_places(text.words.split(), text.stems.split()))
+
+
 def find_places(words: Sequence[str], stems: Sequence[str]) -> Iterator[PlaceFound]:
     """The places named in a text's words, in their order."""
-    kinds, place = read_table("place_words"), 0
-    while place < len(words):
-        word = words[place]
-        kind = kinds.get(word)
+    kinds, done = read_table("place_words"), 0
+    roles = list(map(_roles.__getitem__, words))
+    for place, (role, following) in enumerate(zip(roles, [*roles, _NO_ROLE][1:], strict=True)):
+        if not (role.begins_place or following.is_number) or place < done:
+            continue
+        kind = kinds.get(words[place])
         found = _place_at(kind, words, stems, place)
         if found:
             yield found
         # "Kota X" is too wide to say anything; the number of an RT is no place of its own.
-        place += 2 if kind == "city" or (found and found.kind == "rt" and found.end - place > 1) else 1
+        done = place + (2 if kind == "city" or (found and found.kind == "rt" and found.end - place > 1) else 1)
+
+
+def _role_of(word: str) -> _Role:
+    begins = word in read_table("place_words") or word in _RT_WORDS or word in _BESIDE or word in _TOWARDS
+    return _Role(begins or _SPLIT_RT.fullmatch(word) is not None, _NUMBER.fullmatch(word) is not None)
+
+
+_roles = WordMemory(_role_of)
 
 
 def _place_at(kind: str | None, words: Sequence[str], stems: Sequence[str], place: int) -> PlaceFound | None:
@@ -216,8 +244,7 @@ def _place_at(kind: str | None, words: Sequence[str], stems: Sequence[str], plac
     if word in _BESIDE or word in _TOWARDS:
         is_named = _is_proper(words, stems, place + 1)
         return PlaceFound("beside" if word in _BESIDE else "named", place, place + 2) if is_named else None
-    # A cheap look first: few words begin as a number does.
-    if following[0] in _NUMBER_STARTS and _NUMBER.fullmatch(following):
+    if _NUMBER.fullmatch(following):
         is_named = _is_proper(words, stems, place) and not _counts(words, place + 2)
         return PlaceFound("numbered", place, place + 2) if is_named else None
     return None
@@ -269,7 +296,7 @@ def _grade(kinds: set[str], *, area_named: bool) -> str:
 
 def _slots(text: PreparedText, place_need: str, mentions: Sequence[Mention]) -> tuple[Slot, ...]:
     words, stems = text.words.split(), text.stems.split()
-    places = [found for found in find_places(words, stems) if found.kind != "vague"]
+    places = [found for found in _places_of(text) if found.kind != "vague"]
     shown = [" ".join(words[found.start : found.end]) for found in places]
     shown += [mention.area.full_name for mention in mentions]
     # A kecamatan from the form's own field doesn't find a hole in a road; in the text it comes with more.
@@ -279,7 +306,9 @@ def _slots(text: PreparedText, place_need: str, mentions: Sequence[Mention]) -> 
         is_known = bool(mentions) or any(found.kind == "area" for found in places)
     elif place_need == "unit":
         is_known = is_known or bool(mentions)
-    about = [(word, kind) for word, stem in zip(words, stems, strict=True) for kind in _matters().get(stem, ())]
+    matters = _matters()
+    spoken = matters.keys() & stems
+    about = [(word, kind) for word, stem in zip(words, stems, strict=True) if stem in spoken for kind in matters[stem]]
     return (
         Slot("place", _state(is_known, needed=place_need != "none"), tuple(dict.fromkeys(shown))),
         *(

@@ -43,7 +43,7 @@ class Head:
 
     def logits(self, features: Features) -> Floats:
         """Scaled scores (labels,) of one text."""
-        scores: Floats = features.weights @ self.weights[features.indices] + self.bias
+        scores: Floats = features.weights @ self.weights.take(features.indices, axis=0) + self.bias
         return self.inverse_temperature * scores
 
     def probabilities(self, features: Features) -> Floats:
@@ -66,7 +66,8 @@ class Head:
             return ()
         worth = set_probabilities(probabilities[None, :], self.set_weights)[0] >= level
         worth[int(probabilities.argmax())] = True
-        return tuple(i for i in np.argsort(-probabilities, kind="stable").tolist() if worth[i])
+        order = np.argsort(-probabilities, kind="stable")
+        return tuple(order[worth[order]].tolist())
 
     def threshold(self, region: str, label: str) -> float | None:
         """From which sureness on an answer of `label` may be acted on alone in a region; None for never."""

@@ -111,6 +111,7 @@ class JurisdictionJudge:
     region: Region
     chain: TextChain
     _by_first_word: dict[str, list[tuple[tuple[str, ...], Cue]]] = field(init=False, repr=False, default_factory=dict)
+    _telling: frozenset[str] = field(init=False, repr=False)
     _level_of_sector: dict[str, Jurisdiction] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,6 +119,7 @@ class JurisdictionJudge:
             for spelling in {cue.phrase, self.chain.prepare(Complaint(cue.phrase)).words}:
                 words = tuple(spelling.split())
                 self._by_first_word.setdefault(words[0], []).append((words, cue))
+        self._telling = _ADDRESSED | self._by_first_word.keys()
         for found in self._by_first_word.values():
             found.sort(key=lambda pair: -len(pair[0]))
         for sector in all_sectors().values():
@@ -149,19 +151,20 @@ class JurisdictionJudge:
     def find_cues(self, text: PreparedText, sectors: Sequence[str]) -> list[Cue]:
         """The cues of a text, given its likeliest sectors, in order; not those that name a place or an addressee."""
         words = text.words.split()
-        end, place, found, addressed = _without_routing_line(words), 0, [], -1
-        while place < end:
+        end, done, found, addressed = _without_routing_line(words), 0, [], -1
+        for place in [place for place, word in enumerate(words[:end]) if word in self._telling]:
+            if place < done:
+                continue
             if words[place] in _ADDRESSED:
                 addressed = place + _LONGEST_ADDRESS
             match = self._longest_at(words, place, end)
             if match is None:
-                place += 1
                 continue
             length, cue = match
             fits = not cue.sectors or not cue.sectors.isdisjoint(sectors)
             if fits and place > addressed and not _stands_as_place(words, place):
                 found.append(cue)
-            place += length
+            done = place + length
         return found
 
     def _longest_at(self, words: Sequence[str], place: int, end: int) -> tuple[int, Cue] | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from data.complaint import Confidentiality
 from model.characters import hide_tokens, repair
+from model.memory import RECENT_TEXTS
 from model.names import mask_announced_names, mask_reporter
 
 KINDS = ("NIK", "KK", "NIP", "NPWP", "TELEPON", "EMAIL", "PLAT", "REKENING", "URL", "NOMOR", "NAMA")
@@ -155,6 +156,9 @@ _URL = re.compile(
 _URL_PARTS = re.compile(r"(?:https?://)?(?P<host>[^/?#\s]*)(?P<path>[^?#\s]*)(?P<query>\S*)", re.IGNORECASE)
 _NAKED_ADDRESS = re.compile(r"\.[A-Za-z]{2,4}/")
 
+# The latest texts with nothing left to mask: what was masked to be stored is read after that.
+_settled: set[str] = set()
+
 
 def mask_personal_data(text: str) -> str:
     """Put a token of `KINDS` in place of numbers, addresses and announced names that identify a person.
@@ -162,9 +166,14 @@ def mask_personal_data(text: str) -> str:
     What a token replaced may have kept something beside it from being seen, so a text that changed is looked at again.
     """
     text = repair(text)
+    if not text or text in _settled:
+        return text
     for _ in range(_MOST_ROUNDS):
         masked = _mask_once(text)
         if masked == text:
+            if len(_settled) >= RECENT_TEXTS:
+                _settled.clear()
+            _settled.add(text)
             break
         text = masked
     return text

@@ -9,8 +9,8 @@ from enum import StrEnum
 from data.complaint import Complaint, Jurisdiction
 from data.region import Agency, Area, Region, known_regions, load_region
 from data.sectors import OTHER
-from model.areas import AreaFinder, Mention
-from model.bundle import COMPLETENESS, SECTOR, Bundle
+from model.areas import AreaFinder, Mention, finder_of
+from model.bundle import COMPLETENESS, SECTOR, Bundle, Reading
 from model.completeness import INCOMPLETE_FROM, CompletenessAnswer, CompletenessJudge
 from model.heads import ANYWHERE
 from model.jurisdiction import JurisdictionAnswer, JurisdictionJudge
@@ -105,16 +105,19 @@ class Router:
     def __init__(self, bundle: Bundle, region: Region) -> None:
         self.bundle = bundle
         self.region = region
-        self.finder = AreaFinder(region)
+        self.finder = finder_of(region)
         self._jurisdiction = JurisdictionJudge(region, bundle.chain)
         of_completeness = bundle.heads[COMPLETENESS].thresholds if COMPLETENESS in bundle.heads else {}
         self._completeness = CompletenessJudge(of_completeness.get(ANYWHERE, INCOMPLETE_FROM))
 
-    def route(self, complaint: Complaint) -> Routed:
-        """Predict and decide. A complaint that names no region is taken to be of this one."""
+    def route(self, complaint: Complaint, reading: Reading | None = None) -> Routed:
+        """Predict and decide. A complaint that names no region is taken to be of this one.
+
+        `reading` is the bundle's own of it, for who has one to explain and compare the complaint by as well.
+        """
         known = complaint if complaint.region else replace(complaint, region=self.region.code)
-        text = self.bundle.chain.prepare(known)
-        prediction = self.bundle.predict_text(text)
+        reading = reading or self.bundle.read(known)
+        text, prediction = reading.text, self.bundle.predict_reading(reading)
         mentions = self.finder.find(known)
         jurisdiction = self._jurisdiction.answer(text, prediction)
         split = self._split(known, prediction)
@@ -131,7 +134,7 @@ class Router:
         )
 
     def _split(self, complaint: Complaint, prediction: Prediction) -> Split | None:
-        found = find_two_matters(complaint, prediction, self.bundle.predict)
+        found = find_two_matters(complaint, prediction, self.bundle.find_surest)
         if found is None:
             return None
         halves = zip((found.first, found.second), found.texts, strict=True)
@@ -162,9 +165,9 @@ class Routers:
             self._routers[code] = Router(self.bundle, load_region(code))
         return self._routers[code]
 
-    def route(self, complaint: Complaint) -> Routed:
+    def route(self, complaint: Complaint, reading: Reading | None = None) -> Routed:
         """Predict and decide in the complaint's own region."""
-        return self.of(complaint.region).route(complaint)
+        return self.of(complaint.region).route(complaint, reading)
 
 
 def decide(
@@ -175,7 +178,7 @@ def decide(
     more_doubts: Sequence[Reason] = (),
 ) -> Disposition:
     """Route the likeliest sector in the finder's region; a person looks first if anything speaks against it."""
-    worth = prediction.candidates or [ranked.label for ranked in prediction.sectors[: ALTERNATIVES + 1]]
+    worth = frozenset(prediction.candidates or [ranked.label for ranked in prediction.sectors[: ALTERNATIVES + 1]])
     choices = [
         _choose(ranked.label, ranked.probability, mentions, finder)
         for ranked in prediction.sectors

@@ -13,9 +13,13 @@ or to hide what is found, is the caller's part. Figures are `benchmarks.similar`
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from array import array
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from itertools import accumulate
+from math import sqrt
 from threading import Lock
 
 import numpy as np
@@ -23,8 +27,8 @@ from numpy.typing import NDArray
 
 from data.complaint import Complaint
 from data.region import fold_name, known_regions, load_region
-from model.areas import AreaFinder
-from model.bundle import Bundle
+from model.areas import finder_of
+from model.bundle import Bundle, Reading
 from model.text import TextChain, full_text
 
 # The laxest of the tried thresholds at which 95 % of flagged pairs were near-copies, on a third of the real rows (97 %
@@ -52,10 +56,10 @@ MOST_TERMS = 256
 # in each of 200 queries on 100,000 cases, with 20,000 and 50 already.
 POSTINGS_READ = 100_000
 CANDIDATES = 100
+_ROUNDING = 1e-3
 
 Floats = NDArray[np.float32]
 Days = NDArray[np.float64]
-Slots = NDArray[np.int32]
 Places = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -100,7 +104,6 @@ class SimilarCases:
         # Without the encoder: an embedding costs more than all the rest and isn't looked at.
         self._chain = TextChain(bundle.text_steps, bundle.stems) if bundle.encoder else bundle.chain
         self._extractor = bundle.extractor
-        self._finders: dict[str, AreaFinder] = {}
         self._lock = Lock()
         self._postings: dict[int, _Postings] = {}
         self._slots: dict[str, int] = {}
@@ -119,17 +122,22 @@ class SimilarCases:
     def __contains__(self, case_id: str) -> bool:
         return case_id in self._slots
 
-    def describe(self, complaint: Complaint) -> Traits:
+    def describe(self, complaint: Complaint, reading: Reading | None = None) -> Traits:
         """What `add` and `find` need of a complaint; call it once where both are called.
 
         Only the first 20,000 characters and the 256 heaviest terms count, so that no text costs more than others.
+        With a `reading` of the complaint by the index's own bundle it isn't read again.
         """
         short = Complaint(
             text=full_text(complaint)[:LONGEST_TEXT],
             location=complaint.location[:LONGEST_TEXT],
             region=complaint.region,
         )
-        features = self._extractor.extract_words(self._chain.prepare(short))
+        is_short = len(full_text(complaint)) <= LONGEST_TEXT
+        if is_short and reading is not None and reading.bundle.extractor is self._extractor:
+            features = self._extractor.words_of(reading.features)
+        else:
+            features = self._extractor.extract_words(self._chain.prepare(short, look_for_areas=False))
         terms, weights = features.indices, features.weights
         heaviest = np.sort(np.argsort(-weights, kind="stable")[:MOST_TERMS])
         terms, weights = terms[heaviest], weights[heaviest]
@@ -161,13 +169,20 @@ class SimilarCases:
             return self._forget(case_id)
 
     def find(
-        self, complaint: Complaint | Traits, received_at: datetime, limit: int = 5, *, leave_out: str | None = None
+        self,
+        complaint: Complaint | Traits,
+        received_at: datetime,
+        limit: int = 5,
+        *,
+        least: float = 0.0,
+        leave_out: str | None = None,
     ) -> list[SimilarCase]:
         """The cases received no later than `received_at` that are nearest by text, place and time, nearest first.
 
         The order is that of similarity x place x time. Place: 1 for the same, 0.95 if unknown, 0.9 for another. Time:
         from 1 down to 0.9, half of the way in each 30 days. So neither outweighs a tenth of the text. Equals stand by
-        time, the latest first, then by id. `leave_out` is the id of the complaint itself, if it is here already.
+        time, the latest first, then by id. `leave_out` is the id of the complaint itself, if it is here already. Of the
+        nearest, those of a similarity under `least` are left out.
 
         A case is a duplicate if its text is a near-copy (similarity from 0.75), or if it is from 0.5 and both come from
         one place within 3 days. A text of a single known term is never evidence enough.
@@ -177,45 +192,59 @@ class SimilarCases:
             return []
         with self._lock:
             now, own = _days(received_at), None if leave_out is None else self._slots.get(leave_out)
-            slots, similarity = self._candidates(traits, now, own, max(limit, CANDIDATES))
+            slots, similarity = self._candidates(traits, now, own, max(limit, CANDIDATES), least)
+            if not len(slots):
+                return []
             same, other = self._compare_places(traits, slots)
             days = now - self._received[slots]
             ids = [self._ids[slot] for slot in slots]
         ranks = np.round(similarity * _place_factors(same, other) * _time_factors(days), 6)
         found = []
-        for i in heapq.nsmallest(limit, range(len(ids)), key=lambda i: (-ranks[i], days[i], ids[i])):
+        # Looked at closely are only those that may be among the first.
+        near = (
+            np.arange(len(ids)) if len(ids) <= limit else np.flatnonzero(ranks >= np.partition(ranks, -limit)[-limit])
+        )
+        for i in sorted(near.tolist(), key=lambda i: (-ranks[i], days[i], ids[i]))[:limit]:
             alike, apart = round(min(1.0, float(similarity[i])), 6), float(days[i])
             same_place = True if same[i] else False if other[i] else None
             is_duplicate = len(traits.terms) >= _FEWEST_TERMS and _is_duplicate(alike, apart, same_place)
-            found.append(SimilarCase(ids[i], alike, is_duplicate, apart, same_place))
+            if alike >= least:
+                found.append(SimilarCase(ids[i], alike, is_duplicate, apart, same_place))
         return found
 
-    def _candidates(self, traits: Traits, now: float, own: int | None, most: int) -> tuple[NDArray[np.intp], Floats]:
+    def _candidates(
+        self, traits: Traits, now: float, own: int | None, most: int, least: float
+    ) -> tuple[NDArray[np.intp], Floats]:
         """Slots (n,) of about `most` cases that may be nearest, and their similarities (n,).
 
         Only the rarest terms' lists are read whole, up to `POSTINGS_READ` entries: what remains are words that most
         texts have and that weigh little. They are looked up for the best candidates alone.
         """
         used = len(self._ids)
-        pairs = [
-            (self._postings[term], weight)
-            for term, weight in zip(traits.terms.tolist(), traits.weights.tolist(), strict=True)
-            if term in self._postings
-        ]
-        pairs.sort(key=lambda pair: pair[0].count)
-        read = int(np.searchsorted(np.cumsum([postings.count for postings, _ in pairs]), POSTINGS_READ, side="right"))
-        read = max(read, min(1, len(pairs)))
+        found = zip(map(self._postings.get, traits.terms.tolist()), traits.weights.tolist(), strict=True)
+        pairs = sorted(
+            [(postings, weight) for postings, weight in found if postings], key=lambda pair: len(pair[0].slots)
+        )
+        counts = accumulate(len(postings.slots) for postings, _ in pairs)
+        read = max(bisect_right(list(counts), POSTINGS_READ), min(1, len(pairs)))
         sums = np.zeros(used, dtype=np.float32)
         if read:
-            slots = np.concatenate([postings.slots[: postings.count] for postings, _ in pairs[:read]]).astype(np.intp)
-            np.add.at(sums, slots, np.concatenate([postings.shares(weight) for postings, weight in pairs[:read]]))
+            lists, weights = zip(*pairs[:read], strict=True)
+            slots = np.frombuffer(b"".join([postings.slots for postings in lists]), dtype=np.int32)
+            shares = np.frombuffer(b"".join([postings.weights for postings in lists]), dtype=np.float32)
+            repeated = np.repeat(np.array(weights, dtype=np.float32), [len(postings.slots) for postings in lists])
+            np.add.at(sums, slots.astype(np.intp), shares * repeated)
         if now < self._latest:
             sums *= self._received[:used] <= now
         if own is not None:
             sums[own] = 0
-        # Place and time take a fifth of a rank at most: what is further behind in text can't come first.
-        floor = np.partition(sums, used - most)[used - most] if used > most else np.float32(0)
-        pool = np.flatnonzero((sums > 0) & (sums >= floor * np.float32(OTHER_PLACE * LONG_AGO)))
+        # Place and time take a fifth of a rank at most: what is further behind in text can't come first. The lists that
+        # aren't read add at most the length of what the text has there (Cauchy and Schwarz).
+        unread = sqrt(sum(weight * weight for _, weight in pairs[read:]))
+        pool = np.flatnonzero(sums > max(0.0, least * OTHER_PLACE * LONG_AGO - unread - _ROUNDING))
+        if len(pool) > most:
+            floor = np.partition(sums[pool], len(pool) - most)[len(pool) - most]
+            pool = pool[sums[pool] >= floor * np.float32(OTHER_PLACE * LONG_AGO)]
         if len(pool) > most:
             pool = self._best(pool, sums, traits, now, most)
         similarity = sums[pool]
@@ -245,9 +274,7 @@ class SimilarCases:
     def _place_of(self, complaint: Complaint) -> tuple[int, int]:
         """Hashes of a complaint's place and of the kecamatan it is in."""
         if complaint.region in known_regions():
-            if complaint.region not in self._finders:
-                self._finders[complaint.region] = AreaFinder(load_region(complaint.region))
-            finder = self._finders[complaint.region]
+            finder = finder_of(load_region(complaint.region))
             if area := finder.choose(finder.find(complaint), sector=""):
                 return _mark(area.code), _mark(area.parent or area.code)
         name = fold_name(complaint.location)
@@ -270,7 +297,7 @@ class SimilarCases:
             return False
         for term in np.frombuffer(self._terms[slot], dtype=np.int32).tolist():
             self._postings[term].drop(slot)
-            if not self._postings[term].count:
+            if not self._postings[term].slots:
                 del self._postings[term]
         self._ids[slot], self._terms[slot] = "", b""
         self._received[slot] = self._place[slot] = self._within[slot] = 0
@@ -278,44 +305,35 @@ class SimilarCases:
         return True
 
 
-@dataclass(slots=True)
 class _Postings:
-    """The cases that have one term: slots, ascending, and the term's weights in them; `count` places are filled."""
+    """The cases that have one term: slots, ascending, and the term's weights in them."""
 
-    slots: Slots = field(default_factory=lambda: np.zeros(2, dtype=np.int32))
-    weights: Floats = field(default_factory=lambda: np.zeros(2, dtype=np.float32))
-    count: int = 0
+    __slots__ = ("slots", "weights")
+
+    def __init__(self) -> None:
+        self.slots = array("i")
+        self.weights = array("f")
 
     def put(self, slot: int, weight: float) -> None:
-        if self.count == len(self.slots):
-            more = self.count // 4 + 2
-            self.slots = np.concatenate([self.slots, np.zeros(more, dtype=np.int32)])
-            self.weights = np.concatenate([self.weights, np.zeros(more, dtype=np.float32)])
-        place = self.count
-        if place and self.slots[place - 1] > slot:
-            place = int(np.searchsorted(self.slots[: self.count], np.int32(slot)))
-            self.slots[place + 1 : self.count + 1] = self.slots[place : self.count].copy()
-            self.weights[place + 1 : self.count + 1] = self.weights[place : self.count].copy()
-        self.slots[place], self.weights[place] = slot, weight
-        self.count += 1
+        if not self.slots or self.slots[-1] < slot:
+            self.slots.append(slot)
+            self.weights.append(weight)
+        else:
+            place = bisect_left(self.slots, slot)
+            self.slots.insert(place, slot)
+            self.weights.insert(place, weight)
 
     def drop(self, slot: int) -> None:
-        place = int(np.searchsorted(self.slots[: self.count], np.int32(slot)))
-        for array in (self.slots, self.weights):
-            array[place : self.count - 1] = array[place + 1 : self.count].copy()
-            array[self.count - 1] = 0
-        self.count -= 1
-
-    def shares(self, weight: float) -> Floats:
-        """What the term adds to each case's cosine (count,), if it weighs `weight` in the other text."""
-        shares: Floats = self.weights[: self.count] * np.float32(weight)
-        return shares
+        place = bisect_left(self.slots, slot)
+        del self.slots[place], self.weights[place]
 
     def at(self, slots: NDArray[np.intp]) -> Floats:
         """The term's weight in each of some cases (n,), 0 where it isn't."""
-        places = np.minimum(np.searchsorted(self.slots[: self.count], slots.astype(np.int32)), self.count - 1)
-        weights: Floats = np.where(self.slots[places] == slots, self.weights[places], np.float32(0))
-        return weights
+        # Views, which are let go at once: an array can't grow while one looks at it.
+        own, weights = np.frombuffer(self.slots, dtype=np.int32), np.frombuffer(self.weights, dtype=np.float32)
+        places = np.minimum(np.searchsorted(own, slots.astype(np.int32)), len(own) - 1)
+        found: Floats = np.where(own[places] == slots, weights[places], np.float32(0))
+        return found
 
 
 def _is_duplicate(similarity: float, days: float, same_place: bool | None) -> bool:

@@ -177,7 +177,7 @@ class TextChain:
         stemming = [step for step in STEM_STEPS if step.name in wanted]
         self._stems = _WordMemory(stemming, self.stems if stemming else {})
 
-    def prepare(self, complaint: Complaint) -> PreparedText:
+    def prepare(self, complaint: Complaint, *, look_for_areas: bool = True) -> PreparedText:
         """Run the steps over title and text, and over the title by itself."""
         words = self._words(full_text(complaint))
         title = self._stems.rewrite(self._words(complaint.title)) if complaint.title else []
@@ -186,7 +186,7 @@ class TextChain:
             stems=" ".join(self._stems.rewrite(words)),
             region=complaint.region,
             title=" ".join(title),
-            names_area=self._names_area is not None and self._names_area(complaint),
+            names_area=look_for_areas and self._names_area is not None and self._names_area(complaint),
             meaning=self._encoder.encode([mask_personal_data(full_text(complaint))])[0] if self._encoder else None,
         )
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from data.complaint import Urgency
 from data.lexicon import FOLDER
+from model.memory import RECENT_TEXTS
 from model.prediction import Ranked
 from model.text import PreparedText
 
@@ -103,18 +104,31 @@ def sign_terms(text: PreparedText) -> list[str]:
     ]
 
 
+@lru_cache(maxsize=RECENT_TEXTS)
 def find_danger_signs(text: PreparedText) -> tuple[DangerSign, ...]:
     """The signs that stand in a text, each once, in the order of the list. Linear in the text's length."""
     signs, by_anchor = danger_signs(), _signs_by_anchor()
     words, stems = text.words.split(), text.stems.split()
-    found: set[int] = set()
+    present = {*words, *stems}
+    # A cheap look first: few texts hold a word of each of a sign's groups at all.
+    possible = [
+        (word, number)
+        for word in by_anchor.keys() & present
+        for number in by_anchor[word]
+        if not any(map(present.isdisjoint, signs[number].groups[1:]))
+    ]
+    if not possible:
+        return ()
+    places: dict[str, list[int]] = {}
     for place, (word, stem) in enumerate(zip(words, stems, strict=True)):
-        met = by_anchor.get(word, ())
-        if stem != word and stem in by_anchor:
-            met = (*met, *by_anchor[stem])
-        for number in met:
-            if number not in found and _stands_at(signs[number], words, stems, place):
-                found.add(number)
+        places.setdefault(word, []).append(place)
+        if stem != word:
+            places.setdefault(stem, []).append(place)
+    found = {
+        number
+        for word, number in possible
+        if any(_stands_at(signs[number], words, stems, place) for place in places[word])
+    }
     return tuple(signs[number] for number in sorted(found))
 
 

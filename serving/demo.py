@@ -8,13 +8,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from rich.console import Console
 from rich.table import Table
+
+from serving.access import Access, Scope
+from serving.database import open_store
 
 COMPLAINTS: tuple[dict[str, str], ...] = (
     {
@@ -41,14 +44,23 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--bundle", type=Path, required=True)
     bundle = arguments.parse_args().bundle
-    with tempfile.TemporaryDirectory() as folder, server(bundle, Path(folder) / "demo.db") as address:
-        cases = [send(address, complaint) for complaint in COMPLAINTS]
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "demo.db"
+        key = make_key(database)
+        with server(bundle, database) as address:
+            cases = [send(address, key, complaint) for complaint in COMPLAINTS]
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table(cases))
     for text in sorted({reason["text"] for case in cases for reason in case["prediction"]["reasons"]}):
         console.print(f"Reason given: {text}")
     console.print(f"{len(cases)} complaints, sent over HTTP to a server that has now stopped.")
     return 0
+
+
+def make_key(database: Path) -> str:
+    """The token of a key that may take complaints in."""
+    with closing(open_store(str(database))) as store:
+        return Access(store).create_key("demonstration", [Scope.INTAKE])[1]
 
 
 @contextmanager
@@ -66,10 +78,11 @@ def server(bundle: Path, database: Path) -> Iterator[str]:
             process.terminate()
 
 
-def send(address: str, complaint: dict[str, str]) -> dict[str, Any]:
+def send(address: str, key: str, complaint: dict[str, str]) -> dict[str, Any]:
     """The case that a complaint became."""
     body = json.dumps(complaint).encode()
-    request = Request(f"{address}/v1/complaints", body, {"Content-Type": "application/json"})  # noqa: S310
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    request = Request(f"{address}/v1/complaints", body, headers)  # noqa: S310
     # Never through a proxy: the server is on this machine.
     with build_opener(ProxyHandler({})).open(request, timeout=30) as answer:
         case: dict[str, Any] = json.load(answer)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from data.complaint import Complaint, Confidentiality, Jurisdiction, Urgency
 from data.region import Region, load_region
@@ -18,13 +16,17 @@ from data.sectors import find_sector
 from model.completeness import SlotState
 from model.routing import REASON_TEXTS, Reason
 from model.text import TextChain, shown_word
-from serving.case import Case, LabelSource, Status, Verdict
-from serving.store import AlreadyDecided, NoSuchCase
+from serving.access import Access, Session
+from serving.case import NEXT, Case, LabelSource, Status, Verdict
+from serving.pages import MessagePage, message, render
+from serving.privacy import Action, record
+from serving.signin import SIGN_IN_PATHS, DeskRoute, Door
+from serving.store import AlreadyDecided, NoSuchCase, Taken
 from serving.triage import Triage
 
 PAGE_SIZE = 50
 LONGEST_NOTE = 2_000
-DESK_PATHS = ("/antrean", "/kasus")
+DESK_PATHS = ("/antrean", "/kasus", *SIGN_IN_PATHS)
 _WORDS_SHOWN = 8
 _OPENING_SHOWN = 140
 # A word is listed, and marked in the text, from this share of the strongest word's contribution on.
@@ -39,7 +41,13 @@ _JURISDICTION = {
 _SLOTS = {"place": "tempat", "object": "hal atau layanan yang dilaporkan", "problem": "masalahnya"}
 _ZONE = timezone(timedelta(hours=7), "WIB")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"]
-_STATUS = {Status.ROUTED: "Diteruskan otomatis", Status.WAITING: "Menunggu putusan", Status.DECIDED: "Sudah diputuskan"}
+_STATUS = {
+    Status.ROUTED: "Diteruskan otomatis",
+    Status.WAITING: "Menunggu putusan",
+    Status.DECIDED: "Sudah diputuskan",
+    Status.RETURNED: "Dikembalikan instansi",
+    Status.FORGOTTEN: "Dihapus",
+}
 _SOURCE = {LabelSource.HUMAN_ACCEPTED: "usulan diterima", LabelSource.HUMAN_CORRECTED: "usulan dikoreksi"}
 _CONFIDENTIALITY = {
     Confidentiality.TERBUKA: "Terbuka",
@@ -146,6 +154,7 @@ class CasePage:
     id: str
     status: str
     is_open: bool
+    is_emptied: bool
     title: list[Piece]
     text: list[Piece]
     location: str
@@ -170,75 +179,88 @@ class CasePage:
     problem: str
 
 
-@dataclass(frozen=True)
-class MessagePage:
-    """A page that only says something."""
-
-    title: str
-    text: str
-
-
-def desk_routes(triage: Triage) -> APIRouter:
-    """The desk's pages over one triage."""
-    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+def desk_routes(triage: Triage, access: Access, secure_cookies: bool = False) -> APIRouter:
+    """The desk's pages over one triage, for signed-in moderators; each sees the cases of their own region."""
+    door = Door(access, secure_cookies)
+    routes = APIRouter(
+        include_in_schema=False,
+        default_response_class=HTMLResponse,
+        route_class=DeskRoute,
+        # Said here as well, so that no page is ever open because its route forgot to ask who is there.
+        dependencies=[Depends(door.moderator)],
+    )
 
     @routes.get("/")
     async def home() -> RedirectResponse:
         return RedirectResponse("/antrean")
 
     @routes.get("/antrean")
-    def queue(halaman: str = "1", lihat: str = "", selesai: str = "") -> HTMLResponse:
+    def queue(
+        halaman: str = "1",
+        lihat: str = "",
+        selesai: str = "",
+        sandi: str = "",
+        moderator: Session = Depends(door.moderator),
+    ) -> HTMLResponse:
         number = int(halaman) if re.fullmatch(r"[1-9][0-9]{0,6}", halaman) else 1
-        routed = lihat == "diteruskan"
+        routed, region = lihat == "diteruskan", moderator.caller.region
         list_cases = triage.store.routed if routed else triage.store.waiting
-        found = list_cases(PAGE_SIZE + 1, (number - 1) * PAGE_SIZE)
+        found = list_cases(PAGE_SIZE + 1, (number - 1) * PAGE_SIZE, region)
         notice = f"Putusan untuk kasus {selesai[:8]} tersimpan." if re.fullmatch(r"[0-9a-f-]{36}", selesai) else ""
+        notice = notice or ("Sandi Anda sudah diganti." if sandi == "diganti" else "")
         lines = [_queue_line(case) for case in found[:PAGE_SIZE]]
-        count = triage.store.count(Status.ROUTED if routed else Status.WAITING)
+        count = triage.store.count(Status.ROUTED if routed else Status.WAITING, region)
         page = QueuePage(lines, routed, count, number, len(found) > PAGE_SIZE, notice)
-        return _render("queue.html", page)
+        return render("queue.html", page, moderator)
+
+    def shown(case: Case, moderator: Session, sent: SentForm | None = None, problem: str = "") -> CasePage:
+        """The page of a case. That a secret one was looked at is on record before it is seen."""
+        if case.confidentiality is Confidentiality.RAHASIA:
+            record(triage.store, moderator.caller.name, Action.LOOK, case.id)
+        return case_page(case, triage.bundle.chain, sent, problem)
 
     @routes.get("/kasus/{case_id}")
-    def case(case_id: str) -> HTMLResponse:
+    def case(case_id: str, moderator: Session = Depends(door.moderator)) -> HTMLResponse:
         try:
-            return _render("case.html", case_page(triage.store.get(case_id), triage.bundle.chain))
+            found = triage.store.get(case_id, moderator.caller.region)
         except NoSuchCase:
-            return _no_such_case()
+            return _no_such_case(moderator)
+        return render("case.html", shown(found, moderator), moderator)
 
     @routes.post("/kasus/{case_id}/putusan")
     def decide(
-        request: Request,
         case_id: str,
         pilihan: Annotated[str, Form()] = "",
         instansi_lain: Annotated[str, Form()] = "",
         urgensi: Annotated[str, Form()] = "",
         catatan: Annotated[str, Form()] = "",
+        tinjau: Annotated[str, Form()] = "",
+        moderator: Session = Depends(door.moderator),
     ) -> Response:
-        if not _is_own_page(request):
-            return _render("message.html", MessagePage("Ditolak", "Putusan harus dikirim dari halaman kasus."), 403)
+        caller, note = moderator.caller, _plain_note(catatan)
         try:
-            found = triage.store.get(case_id)
+            found = triage.store.get(case_id, caller.region)
         except NoSuchCase:
-            return _no_such_case()
-        sent = SentForm(pilihan, instansi_lain, urgensi, _plain_note(catatan))
+            return _no_such_case(moderator, note)
+        sent = SentForm(pilihan, instansi_lain, urgensi, note)
         verdict, problem = _parse_verdict(load_region(found.complaint.region), sent)
+        # After signing in again one looks once more before anything is stored.
+        if tinjau and _is_open(found):
+            problem = "Anda sudah masuk lagi. Putusan ini belum tersimpan: periksa, lalu simpan."
+            return render("case.html", shown(found, moderator, sent, problem), moderator)
         if verdict is None:
-            return _render("case.html", case_page(found, triage.bundle.chain, sent, problem), 422)
+            return render("case.html", shown(found, moderator, sent, problem), moderator, 422)
         try:
-            triage.decide(case_id, verdict)
+            triage.decide(case_id, verdict, by=caller.name, region=caller.region)
         except AlreadyDecided:
             text = "Kasus ini sudah diputuskan sebelumnya. Putusan Anda tidak disimpan."
-            return _render("message.html", MessagePage("Sudah diputuskan", text), 409)
+            return message(MessagePage("Sudah diputuskan", text, note), moderator, 409)
+        except Taken:
+            text = "Kasus ini sedang dikerjakan orang lain. Putusan Anda tidak disimpan."
+            return message(MessagePage("Sedang dikerjakan", text, note), moderator, 409)
         return RedirectResponse(f"/antrean?selesai={case_id}", 303)
 
     return routes
-
-
-def _is_own_page(request: Request) -> bool:
-    """Whether a form was sent from this service's own page, as far as the browser tells."""
-    site, origin = request.headers.get("sec-fetch-site", "none"), request.headers.get("origin")
-    own = origin is None or origin.partition("://")[2] == request.headers.get("host")
-    return own and site in ("same-origin", "none")
 
 
 def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, problem: str = "") -> CasePage:
@@ -258,7 +280,8 @@ def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, proble
     return CasePage(
         id=case.id,
         status=_STATUS[case.status],
-        is_open=case.status is not Status.DECIDED,
+        is_open=_is_open(case),
+        is_emptied=case.emptied_at is not None,
         title=marked_pieces(case.complaint.title, deciding, chain),
         text=marked_pieces(case.complaint.text, deciding, chain),
         location=case.complaint.location,
@@ -273,7 +296,7 @@ def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, proble
         else f"{find_sector(answer.sector).name}: wilayah belum diketahui",
         percent=_percent(answer.probability),
         reasons=[REASON_TEXTS[Reason(code)] for code in detail["reasons"]],
-        notes=_notes(answer.detail, region),
+        notes=_return_notes(case, region) + _notes(answer.detail, region),
         similar=_similar(answer.detail),
         words=[
             WordView(word, contribution > 0, round(100 * abs(contribution) / strongest) if strongest else 0)
@@ -288,6 +311,21 @@ def case_page(case: Case, chain: TextChain, sent: SentForm | None = None, proble
         form=sent or SentForm(suggestion.value if suggestion else "lain", "", str(answer.urgency), ""),
         problem=problem,
     )
+
+
+def _is_open(case: Case) -> bool:
+    """Whether the case may still be decided, if only to correct where it went by itself."""
+    return Status.DECIDED in NEXT[case.status]
+
+
+def _return_notes(case: Case, region: Region) -> list[NoteView]:
+    """Who sent the case back, when and why, if it waits because of that."""
+    if case.status is not Status.RETURNED or case.returned is None:
+        return []
+    returned = case.returned
+    office = region.all_agencies.get(returned.agency)
+    told = f"Oleh {office.name if office else returned.agency or 'instansi'}, {_time(returned.returned_at)}."
+    return [NoteView("Dikembalikan", f"{told} Alasan: {returned.reason}" if returned.reason else told)]
 
 
 def _notes(detail: dict[str, Any], region: Region) -> list[NoteView]:
@@ -390,7 +428,9 @@ def _queue_line(case: Case) -> QueueLine:
     region, answer = load_region(case.complaint.region), case.answer
     office = region.all_agencies.get(answer.agency) if answer.agency else None
     unreadable = Reason.UNREADABLE.value in answer.detail["reasons"]
-    opening = " ".join((case.complaint.title or case.complaint.text).split())
+    # Each look at a secret case is on record, so the list shows nothing of it.
+    is_secret = case.confidentiality is Confidentiality.RAHASIA
+    opening = "Laporan rahasia" if is_secret else " ".join((case.complaint.title or case.complaint.text).split())
     return QueueLine(
         id=case.id,
         opening=opening if len(opening) <= _OPENING_SHOWN else opening[:_OPENING_SHOWN] + " …",
@@ -407,12 +447,13 @@ def _review(case: Case, region: Region) -> ReviewView | None:
         return None
     verdict = case.review.verdict
     option = _option(region, verdict.agency, verdict.sector)
+    who = case.review.reviewer.rpartition(":")[2]
     return ReviewView(
         agency=option.agency,
         sector=option.sector,
         urgency=_urgency(verdict.urgency),
         source=_SOURCE[case.review.label_source],
-        decided=_time(case.review.decided_at),
+        decided=_time(case.review.decided_at) + (f" oleh {who}" if who else ""),
         note=verdict.note,
     )
 
@@ -438,24 +479,11 @@ def _time(moment: datetime) -> str:
 def error_page(status: int) -> HTMLResponse:
     """What a moderator sees of an error that no page foresaw."""
     if status == 404:
-        return _no_such_case()
+        return _no_such_case(None)
     text = "Ada gangguan, jadi tidak ada yang disimpan. Coba lagi sebentar; bila tetap gagal, hubungi pengelola sistem."
-    return _render("message.html", MessagePage("Ada gangguan", text), status)
+    return message(MessagePage("Ada gangguan", text), None, status)
 
 
-def _no_such_case() -> HTMLResponse:
+def _no_such_case(moderator: Session | None, typed: str = "") -> HTMLResponse:
     text = "Tidak ada kasus dengan nomor itu. Mungkin alamatnya terpotong."
-    return _render("message.html", MessagePage("Tidak ditemukan", text), 404)
-
-
-_pages = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _render(template: str, page: QueuePage | CasePage | MessagePage, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(_pages.get_template(template).render(asdict(page)), status)
+    return message(MessagePage("Tidak ditemukan", text, typed), moderator, 404)

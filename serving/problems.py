@@ -13,14 +13,21 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from data.errors import UnknownName
+from data.errors import BundleError, DisposisiError, UnknownName
+from serving.caller import Forbidden, NotAuthorised, OtherRegion
 from serving.desk import DESK_PATHS, error_page
+from serving.examples import PROBLEM_TYPE
+from serving.models import ReloadUnderway
 from serving.schemas import MOST_PREDICTIONS
-from serving.store import AlreadyDecided, NoSuchCase
+from serving.store import AlreadyDecided, NoSuchCase, OtherBody, Taken
+from serving.wire import AMBIGUOUS
+from serving.writer import TooBusy
 
-MEDIA_TYPE = "application/problem+json"
 # Fields whose value an error may repeat. Any other may hold a citizen's words, an unknown one too.
-_SHOWN = {"region", "received_at", "confidentiality", "explain"}
+_SHOWN = {
+    *("region", "received_at", "confidentiality", "explain", "agency", "sector", "urgency", "bundle"),
+    *("status", "received_from", "received_to", "cursor", "limit", "after"),
+}
 _VALUE_SHOWN = 60
 _NOT_JSON = "The body can't be read as JSON. Nothing was kept; send one JSON object, in UTF-8."
 _EXPECTED = {
@@ -34,11 +41,35 @@ _EXPECTED = {
 }
 _log = logging.getLogger("disposisi")
 
+
+class FieldProblem(DisposisiError):
+    """A field that only the service's own knowledge shows to be wrong."""
+
+    def __init__(self, field: str, expected: str, value: str) -> None:
+        super().__init__(f"{field}: expected {expected}")
+        self.errors = [{"field": field, "expected": expected, "value": _short(value)}]
+
+
 STATUS_OF: dict[type[Exception], HTTPStatus] = {
+    NotAuthorised: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    OtherRegion: HTTPStatus.FORBIDDEN,
     NoSuchCase: HTTPStatus.NOT_FOUND,
     AlreadyDecided: HTTPStatus.CONFLICT,
+    Taken: HTTPStatus.CONFLICT,
+    OtherBody: HTTPStatus.CONFLICT,
+    ReloadUnderway: HTTPStatus.CONFLICT,
+    BundleError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    FieldProblem: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     UnknownName: HTTPStatus.UNPROCESSABLE_ENTITY,
     SQLAlchemyError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+_HEADERS_OF: dict[type[Exception], dict[str, str]] = {
+    NotAuthorised: {"WWW-Authenticate": "Bearer"},
+    TooBusy: {"Retry-After": "1"},
 }
 
 
@@ -49,7 +80,7 @@ def problem(
     body: dict[str, Any] = {"type": "about:blank", "title": _title(status), "status": status, "detail": detail}
     if errors:
         body["errors"] = list(errors)
-    return JSONResponse(body, status, media_type=MEDIA_TYPE, headers=headers)
+    return JSONResponse(body, status, media_type=PROBLEM_TYPE, headers=headers)
 
 
 def handle_problems(app: FastAPI) -> None:
@@ -58,22 +89,21 @@ def handle_problems(app: FastAPI) -> None:
     async def known(request: Request, error: Exception) -> Response:
         status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
         if isinstance(error, SQLAlchemyError):
-            # The class and the driver's first line: parameters would be citizens' words.
-            reason = str(getattr(error, "orig", "")).partition("\n")[0]
-            _log.error("database: %s: %s", type(error).__name__, reason)
+            _log.error("the database fails", exc_info=error)
         if request.url.path.startswith(DESK_PATHS):
             return error_page(status)
         if isinstance(error, SQLAlchemyError):
             return problem(status, "The database can't be reached. Nothing was kept; send it again later.",
                            headers={"Retry-After": "5"})  # fmt: skip
-        return problem(status, str(error))
+        headers = next((told for kind, told in _HEADERS_OF.items() if isinstance(error, kind)), None)
+        return problem(status, str(error), getattr(error, "errors", ()), headers)
 
     async def invalid(request: Request, error: Exception) -> Response:
         if request.url.path.startswith(DESK_PATHS):
             return error_page(422)
         details = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in details):
-            return problem(400, _NOT_JSON)
+            return problem(400, _not_json(details[0]))
         errors = [_field_problem(item) for item in details]
         count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''}"
         return problem(422, f"The request has {count}; nothing was kept. Mend what `errors` names.", errors)
@@ -98,6 +128,12 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _not_json(item: dict[str, Any]) -> str:
+    """What is told of a body that isn't JSON; of JSON that could mean two things, why."""
+    reason = item.get("ctx", {}).get("error", "")
+    return f"{_NOT_JSON} It has {reason}." if reason in AMBIGUOUS else _NOT_JSON
 
 
 def _field_problem(item: dict[str, Any]) -> dict[str, Any]:

@@ -1,64 +1,219 @@
-"""Starts the service: checks the bundle, opens the store, listens on loopback."""
+"""Starts the service: checks the bundle, opens the store, listens; one process, or several behind one socket."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import signal
 import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
+import structlog
 import uvicorn
 
 from data.errors import DisposisiError
 from data.region import known_regions, load_region
-from model.bundle import load_bundle
+from model.bundle import FORMAT, Bundle, load_bundle
+from serving.access import Access
+from serving.api import Service
 from serving.app import create_app
-from serving.limits import is_loopback
-from serving.store import open_store
+from serving.database import open_store
+from serving.delivery import Deliverer
+from serving.logs import RequestLog, configure_logs
+from serving.metrics import Metrics
+from serving.models import Models, ReloadUnderway
+from serving.outbox import Outbox
+from serving.settings import Settings
 from serving.triage import Triage
+from serving.upkeep import Upkeep
+from serving.wire import PatientProtocol
+
+# A worker that dies as soon as it starts is not started again and again at full speed.
+_PAUSE_SECONDS = 1.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_log = structlog.get_logger("disposisi.server")
 
 
-def run(bundle: Path, region: str | None, database: str, host: str, port: int) -> None:
+def run(settings: Settings) -> None:
     """Serve until told to stop. A bundle, region, database or address that won't do ends the start with its error."""
-    listener = _listen(host, port)
-    loaded = load_bundle(bundle)
+    listener = _listen(settings.host, settings.port)
+    bundle = load_bundle(settings.bundle)
     for known in known_regions():
         load_region(known)  # a region file that can't be used ends the start, not a citizen's complaint
-    code = load_region(region or str(loaded.about["region"])).code
-    store = open_store(database)
-    triage = Triage(loaded, code, store)
-    app = create_app(triage)
-    # Beside the first answers: the cases of before are only looked at for similar ones.
-    Thread(target=triage.recall, name="recall", daemon=True).start()
+    code = load_region(settings.region or str(bundle.about["region"])).code
+    store = open_store(settings.database)
+    password = Access(store).first_start()
+    name = store.name
+    store.close()
+    _announce(settings, listener, bundle, code, name, password)
+    configure_logs(settings.log_format)
     # What is loaded now stays; without this the garbage collector would walk it again and again.
     gc.freeze()
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    print(f"Bundle {loaded.version} for {code}; database {store.name}.")
-    if loaded.words_have_changed:
+    if settings.workers == 1:
+        _serve(settings, listener, bundle, code)
+    else:
+        _supervise(settings, listener, bundle, code)
+
+
+def _announce(
+    settings: Settings, listener: socket.socket, bundle: Bundle, region: str, database: str, password: str | None
+) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"Bundle {bundle.version} for {region}; database {database}.")
+    if bundle.words_have_changed:
         print("The word tables have changed since this bundle was trained: train it again, or its answers may suffer.")
-    print("No keys or sign-in yet, so only this machine can reach it.")
+    if password:
+        print(f"First start. Sign in as 'admin' with this one-time password: {password}")
+        print("Keys for the intake system: disposisi keys create --help")
     print(f"Moderators' desk: {address}/antrean   API description: {address}/openapi.json")
     print(f"Listening on {address}", flush=True)
-    # No access lines: nobody needs them yet. Errors are told.
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
-    # Uvicorn ends the requests under way, then raises the signal again: being asked to stop is no error.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+
+
+def _serve(
+    settings: Settings, listener: socket.socket, bundle: Bundle, region: str, number: int = 0, chosen: int | None = None
+) -> None:
+    """One process. `chosen` is a file in which workers tell each other which bundle to answer with."""
+    store = open_store(settings.database)
+    triage, metrics = Triage(bundle, region, store), Metrics(str(number))
+    models = Models(triage, settings.bundle, _tell_others(chosen))
+    service = Service(triage, models, Outbox(store), metrics, delivers=settings.webhook_url is not None)
+    metrics.set_model(bundle.version, FORMAT)
+    if chosen is not None and os.pread(chosen, 1, 0):
+        _follow(service, chosen)  # a worker in the place of one that died: others may have changed the bundle since
+    upkeep = Upkeep(triage, keep_retention=settings.keep_retention)
+    deliverer = _deliverer(settings, service)
+    # Beside the first answers: the cases of before are only looked at for similar ones.
+    Thread(target=triage.recall, name="recall", daemon=True).start()
+    upkeep.start()
+    if deliverer:
+        deliverer.start()
+    config = uvicorn.Config(
+        RequestLog(create_app(service, Access(store), settings)),
+        http=PatientProtocol,
+        ws="none",
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    server = uvicorn.Server(config)
+    # Uvicorn ends the requests under way, then raises the signal again: being asked to stop is no error. Until Uvicorn
+    # listens to signals itself, being asked must not be forgotten either.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: setattr(server, "should_exit", True))
+    signal.signal(signal.SIGHUP, lambda *_: Thread(target=_follow, args=(service, chosen), daemon=True).start())
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
+        if deliverer:
+            deliverer.close()
+        upkeep.close()
         store.close()
 
 
+def _deliverer(settings: Settings, service: Service) -> Deliverer | None:
+    if settings.webhook_url is None or settings.webhook_secret is None:
+        return None
+    return Deliverer(service.triage.store, str(settings.webhook_url), settings.webhook_secret.get_secret_value())
+
+
+def _follow(service: Service, chosen: int | None) -> None:
+    """Answer with the bundle that was chosen, or with the present folder read anew; told in the log."""
+    folder = service.models.folder
+    if chosen is not None and (written := os.pread(chosen, 4096, 0)):
+        folder = Path(written.split(b"\n", 1)[0].decode())
+    try:
+        bundle = service.models.follow(folder)
+    except ReloadUnderway:
+        return
+    except DisposisiError as error:
+        _log.error("bundle not loaded, the present one goes on", reason=type(error).__name__)
+        return
+    _log.info("bundle loaded", version=bundle.version)
+
+
+def _tell_others(chosen: int | None) -> Callable[[Path], None]:
+    """How a worker that was asked for another bundle lets the others know: by the file, and the parent's signal."""
+
+    def tell(folder: Path) -> None:
+        if chosen is not None:
+            os.pwrite(chosen, os.fsencode(folder.resolve()) + b"\n", 0)
+            os.kill(os.getppid(), signal.SIGHUP)
+
+    return tell
+
+
+def _supervise(settings: Settings, listener: socket.socket, bundle: Bundle, region: str) -> None:
+    """Fork the workers, which share the bundle's memory; start anew whichever dies; hand signals on."""
+    workers: dict[int, int] = {}
+    stopping = False
+
+    def hand_on(number: int, _frame: object) -> None:
+        nonlocal stopping
+        if number != signal.SIGHUP:
+            stopping = True
+            listener.close()  # else the system would go on taking connections that nobody answers
+        for pid in list(workers):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    with tempfile.TemporaryFile(buffering=0) as chosen:
+        for each in _SIGNALS:
+            signal.signal(each, hand_on)
+
+        def start(number: int) -> None:
+            # A signal in between would find a worker that isn't listed, or one that takes itself for the parent.
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+            pid = os.fork()
+            if pid == 0:
+                code = 1
+                try:
+                    for each in _SIGNALS:
+                        signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else signal.SIG_DFL)
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+                    _end_with_the_parent()
+                    _serve(settings, listener, bundle, region, number, chosen.fileno())
+                    code = 0
+                except BaseException as error:
+                    _log.critical("worker failed", exc_info=error)
+                finally:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(code)
+            workers[pid] = number
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+        for number in range(settings.workers):
+            start(number)
+        while workers:
+            pid, status = os.wait()
+            number = workers.pop(pid)
+            if not stopping:
+                _log.error("worker died, started anew", worker=number, status=os.waitstatus_to_exitcode(status))
+                time.sleep(_PAUSE_SECONDS)
+                # The pause may have been the moment to stop.
+                if not stopping:
+                    start(number)
+
+
+def _end_with_the_parent() -> None:
+    """Let the kernel tell this process to stop when its parent dies: nobody else would. Linux alone knows how."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on a loopback address."""
+    """A socket that listens on an address of this machine."""
     address = "127.0.0.1" if host == "localhost" else host
-    if not is_loopback(address):
-        raise DisposisiError(
-            f"--host {host} is not a loopback address such as 127.0.0.1. Until keys and sign-in exist the service "
-            "answers this machine only."
-        )
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # asyncio turns Nagle's algorithm off only for sockets that say they are TCP; with it each answer waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -68,5 +223,5 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise DisposisiError(f"Can't listen on {host}:{port} ({error.strerror}). Choose another --port.") from None
-    listener.listen(128)
+    listener.listen(1024)
     return listener

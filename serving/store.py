@@ -1,270 +1,415 @@
-"""The store: cases, answers and reviews in SQLite (or any database SQLAlchemy speaks to), through SQLAlchemy Core."""
+"""The store: cases and what became of them, in SQLite or PostgreSQL, through SQLAlchemy Core."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
 from typing import Any
 
-from alembic.util.exc import CommandError
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    Dialect,
-    Engine,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    create_engine,
-    event,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, RowMapping, Table, delete, func, insert, select, text, tuple_, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from data.complaint import Complaint, Confidentiality
 from data.errors import DisposisiError
-from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
-from serving.migrate import migrate
+from serving.case import NEXT, OPEN, Answer, Case, Claim, LabelSource, Return, Review, Status, Verdict
+from serving.events import Event, decided_event, returned_event
+from serving.tables import answers, cases, claims, events, requests, returns, reviews
+from serving.writer import TooBusy, Writer
+
+# One number for all that write: whoever holds it hands out the events' numbers, so that these are in order of commit.
+_WRITERS = 7_418_529_630
+_PAGE = 500
+# As long as the database itself waits for its lock: who is behind such a wait is told soon, too.
+_SECONDS_FOR_TURN = 10.0
+_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 
 
 class AlreadyDecided(DisposisiError):
-    """A verdict on a case that has one."""
+    """A verdict on a case that has one, or a return of one that has gone nowhere."""
 
 
 class NoSuchCase(DisposisiError):
     """An id that no case has."""
 
 
-class CannotOpen(DisposisiError):
-    """A database that can't be opened or brought up to date."""
+class Taken(DisposisiError):
+    """Somebody else is at work on the case."""
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, kept in UTC; SQLite itself would forget the zone."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.astimezone(UTC).replace(tzinfo=None) if value else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value else None
+class OtherBody(DisposisiError):
+    """An idempotency key, or an intake's id, that came before with another body."""
 
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+@dataclass(frozen=True)
+class Identity:
+    """What makes a request the same as an earlier one: a key, or the intake's own id, among those of its owner.
 
-cases = Table(
-    "cases",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("status", String(16), nullable=False),
-    Column("region", String(64), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("location", Text, nullable=False),
-    Column("channel", String(64), nullable=False),
-    Column("confidentiality", String(16), nullable=False),
-    Column("received_at", UtcDateTime, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Index(None, "status", "created_at"),
-)
-answers = Table(
-    "answers",
-    metadata,
-    Column("case_id", ForeignKey("cases.id"), primary_key=True),
-    Column("model_version", String(64), nullable=False),
-    Column("sector", String(64), nullable=False),
-    Column("probability", Float, nullable=False),
-    Column("agency", String(128)),
-    Column("area", String(128)),
-    Column("outcome", String(16), nullable=False),
-    Column("urgency", Integer),
-    Column("urgency_probability", Float),
-    Column("detail", JSON, nullable=False),
-)
-reviews = Table(
-    "reviews",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
-    Column("sector", String(64), nullable=False),
-    Column("agency", String(128), nullable=False),
-    Column("urgency", Integer, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("label_source", String(32), nullable=False),
-    Column("decided_at", UtcDateTime, nullable=False),
-)
+    The owner is the caller who sent the key, or for the intake's own id `REGION_OWNER` and the region.
+    """
+
+    owner: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A case to keep with its events, unless one of its identities has come before with the same fingerprint."""
+
+    case: Case
+    events: tuple[Event, ...]
+    identities: tuple[Identity, ...] = ()
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Added:
+    """The case's id, and whether it is new."""
+
+    case_id: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which cases are asked for; what is empty or None doesn't matter. Times are from (inclusive) to (exclusive).
+
+    Without `secret`, those whose reporter asked for secrecy are left out.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    region: str = ""
+    agency: str = ""
+    urgency: int | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+    secret: bool = True
+
+
+REGION_OWNER = "region:"
+# A place in a listing: the values that order its last case.
+Place = tuple[Any, ...]
 
 _CASE_COLUMNS = list(cases.c)
 _ANSWER_COLUMNS = [column.label(f"answer_{column.name}") for column in answers.c if column.name != "case_id"]
 _REVIEW_COLUMNS = [column.label(f"review_{column.name}") for column in reviews.c if column.name != "case_id"]
+_RETURN_COLUMNS = [column.label(f"return_{column.name}") for column in returns.c if column.name != "case_id"]
+_BY_TIME = (cases.c.created_at, cases.c.id)
+# Most urgent first, then the least sure, then the oldest; an unknown urgency counts as ordinary.
+_BY_NEED = (-func.coalesce(cases.c.urgency, 1), answers.c.probability, cases.c.created_at, cases.c.id)
 
 
 class Store:
-    """Cases on disk. Each method is one transaction: what it returned from is kept, what it raised in never was."""
+    """Cases on disk. What a method returned from is kept, what it raised in never was."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, *, most_waiting: int = 2_000) -> None:
         self.name = name
         self._engine = engine
         self._reader = engine.execution_options(only_reads=True)
+        # Threads of one process take turns here, which is quicker and fairer than at the database's own lock.
+        self._turn = Lock()
+        self._writer: Writer[Addition, Added] = Writer(self._keep, most_waiting=most_waiting)
 
-    def add(self, case: Case) -> None:
-        """Keep a new case with its answer."""
-        with self._engine.begin() as connection:
-            connection.execute(insert(cases), _case_values(case))
-            connection.execute(insert(answers), {"case_id": case.id, **vars(case.answer)})
-
-    def get(self, case_id: str) -> Case:
-        """The case of that id, with its latest review; `NoSuchCase` if there is none."""
-        query = _whole_cases().where(cases.c.id == case_id)
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that only reads."""
         with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, on disk at the end; one at a time, in this process and in all others."""
+        if not self._turn.acquire(timeout=_SECONDS_FOR_TURN):
+            raise TooBusy("Others have been writing for too long. Nothing was kept; send it again later.")
+        try:
+            with self._engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _WRITERS})
+                yield connection
+        finally:
+            self._turn.release()
+
+    @property
+    def unwritten(self) -> int:
+        """How many new cases wait to be written."""
+        return self._writer.waiting
+
+    def add(self, addition: Addition) -> Future[Added]:
+        """Keep a new case; the future is done once it is on disk. Raises `TooBusy`; the future holds `OtherBody`."""
+        return self._writer.submit(addition)
+
+    def _keep(self, group: Sequence[Addition]) -> list[Added | Exception]:
+        with self.writing() as connection:
+            known = _known_requests(connection, group)
+            results: list[Added | Exception] = []
+            fresh: list[Addition] = []
+            for addition in group:
+                found = {known[identity] for identity in addition.identities if identity in known}
+                if not found:
+                    fresh.append(addition)
+                    results.append(Added(addition.case.id, True))
+                elif len(found) == 1 and next(iter(found))[0] == addition.fingerprint:
+                    results.append(Added(next(iter(found))[1], False))
+                else:
+                    results.append(OtherBody(_OTHER_BODY))
+                    continue
+                for identity in addition.identities:
+                    known.setdefault(identity, (addition.fingerprint, results[-1].case_id))  # type: ignore[union-attr]
+            _insert_cases(connection, fresh)
+        return results
+
+    def find_request(self, identities: Sequence[Identity], fingerprint: str) -> str | None:
+        """The id of the case that one of the identities has made before; `OtherBody` if with another body."""
+        if not identities:
+            return None
+        with self.reading() as connection:
+            found = set(_requests(connection, identities).values())
+        if len(found) > 1 or any(known != fingerprint for known, _ in found):
+            raise OtherBody(_OTHER_BODY)
+        return next((case_id for _, case_id in found), None)
+
+    def get(self, case_id: str, region: str = "") -> Case:
+        """The case of that id, with its latest review and return; `NoSuchCase` if there is none (in the region)."""
+        query = _whole_cases().where(cases.c.id == _known_form(case_id))
+        with self.reading() as connection:
             row = connection.execute(query).mappings().first()
-        if row is None:
+        if row is None or (region and row["region"] != region):
             raise NoSuchCase(f"There is no case {case_id!r}.")
         return _case(row)
 
-    def waiting(self, limit: int, offset: int = 0) -> list[Case]:
+    def waiting(self, limit: int, offset: int = 0, region: str = "") -> list[Case]:
         """Cases that wait for a moderator: the most urgent first, among them the least sure, then the oldest."""
-        order = (func.coalesce(answers.c.urgency, 1).desc(), answers.c.probability, cases.c.created_at, cases.c.id)
-        return self._listed(Status.WAITING, order, limit, offset)
+        query = _wanted(_whole_cases(), Wanted(OPEN, region)).order_by(*_BY_NEED).limit(limit).offset(offset)
+        return self._cases(query)
+
+    def waiting_after(self, place: Place | None, limit: int, region: str = "") -> tuple[list[Case], Place | None]:
+        """The same from a place on, with the place of what follows; None at the end."""
+        return self._page(_wanted(_whole_cases(), Wanted(OPEN, region)), _BY_NEED, place, limit)
+
+    def listed(self, wanted: Wanted, place: Place | None, limit: int) -> tuple[list[Case], Place | None]:
+        """Cases as wanted, the oldest first, from a place on, with the place of what follows; None at the end."""
+        return self._page(_wanted(_whole_cases(), wanted), _BY_TIME, place, limit)
+
+    def routed(self, limit: int, offset: int = 0, region: str = "") -> list[Case]:
+        """Cases that the program routed by itself and nobody has corrected, the newest first."""
+        query = _wanted(_whole_cases(), Wanted((Status.ROUTED,), region))
+        return self._cases(query.order_by(cases.c.created_at.desc(), cases.c.id).limit(limit).offset(offset))
 
     def newest(self) -> Iterator[Case]:
-        """Every case, the one received last first."""
-        query = _whole_cases().order_by(cases.c.received_at.desc(), cases.c.id)
-        with self._reader.connect() as connection:
-            for row in connection.execution_options(yield_per=1_000).execute(query).mappings():
-                yield _case(row)
+        """Every case, the one received last first. Read in pages, so that no transaction lasts."""
+        key = tuple_(cases.c.received_at, cases.c.id)
+        query = _whole_cases().order_by(cases.c.received_at.desc(), cases.c.id.desc()).limit(_PAGE)
+        found = self._cases(query)
+        while found:
+            yield from found
+            found = self._cases(query.where(key < (found[-1].received_at, found[-1].id)))
 
-    def routed(self, limit: int, offset: int = 0) -> list[Case]:
-        """Cases that the program routed by itself and nobody has corrected, the newest first."""
-        return self._listed(Status.ROUTED, (cases.c.created_at.desc(), cases.c.id), limit, offset)
-
-    def _listed(self, status: Status, order: Sequence[Any], limit: int, offset: int) -> list[Case]:
-        query = _whole_cases().where(cases.c.status == status).order_by(*order).limit(limit).offset(offset)
-        with self._reader.connect() as connection:
-            return [_case(row) for row in connection.execute(query).mappings()]
-
-    def count(self, status: Status) -> int:
-        """How many cases have a status."""
-        query = select(func.count()).select_from(cases).where(cases.c.status == status)
-        with self._reader.connect() as connection:
+    def count(self, status: Status, region: str = "") -> int:
+        """How many cases have a status; those sent back wait too."""
+        statuses = OPEN if status is Status.WAITING else (status,)
+        query = _wanted(select(func.count()).select_from(cases), Wanted(statuses, region))
+        with self.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
-    def decide(self, case_id: str, review: Review) -> None:
-        """Append a review to a case that nobody has decided. `NoSuchCase` or `AlreadyDecided` leave all as it was."""
-        claim = (
-            update(cases)
-            .where(cases.c.id == case_id, cases.c.status != Status.DECIDED)
-            .values(status=Status.DECIDED.value)
-        )
-        verdict = review.verdict
-        with self._engine.begin() as connection:
-            if connection.execute(claim).rowcount != 1:
-                status = connection.execute(select(cases.c.status).where(cases.c.id == case_id)).scalar()
-                if status is None:
-                    raise NoSuchCase(f"There is no case {case_id!r}.")
-                raise AlreadyDecided(f"Case {case_id!r} is {status} already.")
-            connection.execute(
-                insert(reviews),
-                {
-                    "case_id": case_id,
-                    **vars(verdict),
-                    "label_source": review.label_source.value,
-                    "decided_at": review.decided_at,
-                },
-            )
+    def oldest_waiting(self) -> datetime | None:
+        """When the case that has waited longest came in."""
+        query = select(func.min(cases.c.created_at)).where(cases.c.status.in_(OPEN))
+        with self.reading() as connection:
+            oldest: datetime | None = connection.execute(query).scalar_one()
+        return oldest
+
+    def claim(self, case_id: str, claim: Claim, at: datetime, region: str = "") -> None:
+        """Take a case, or go on with it, until the claim runs out. `NoSuchCase`, `AlreadyDecided` or `Taken`."""
+        with self.writing() as connection:
+            _require(connection, case_id, Status.DECIDED, region)
+            _require_free(connection, case_id, claim.holder, at)
+            connection.execute(delete(claims).where(claims.c.case_id == case_id))
+            connection.execute(insert(claims), {"case_id": case_id, **vars(claim)})
+
+    def release(self, case_id: str, holder: str) -> None:
+        """Let go of a case; harmless if it isn't held."""
+        with self.writing() as connection:
+            connection.execute(delete(claims).where(claims.c.case_id == case_id, claims.c.holder == holder))
+
+    def claims_of(self, case_ids: Sequence[str], at: datetime) -> dict[str, Claim]:
+        """Who is at work on which of these cases."""
+        query = select(claims).where(claims.c.case_id.in_(case_ids), claims.c.until > at)
+        with self.reading() as connection:
+            return {row.case_id: Claim(row.holder, row.until) for row in connection.execute(query)}
+
+    def decide(self, case_id: str, review: Review, region: str = "") -> None:
+        """Append a review to a case that waits, was routed or sent back, and end its claim.
+
+        `NoSuchCase`, `AlreadyDecided` and `Taken` leave all as it was.
+        """
+        verdict, at = review.verdict, review.decided_at
+        with self.writing() as connection:
+            case = _require(connection, case_id, Status.DECIDED, region)
+            _require_free(connection, case_id, review.reviewer, at)
+            told = {"label_source": review.label_source.value, "decided_at": at, "reviewer": review.reviewer}
+            connection.execute(insert(reviews), {"case_id": case_id, **vars(verdict), **told})
+            changed = {"status": Status.DECIDED.value, "agency": verdict.agency, "urgency": verdict.urgency}
+            connection.execute(update(cases).where(cases.c.id == case_id).values(**changed, closed_at=at))
+            connection.execute(delete(claims).where(claims.c.case_id == case_id))
+            _insert_events(connection, [decided_event(case, review)])
+
+    def give_back(self, case_id: str, returned: Return, region: str = "") -> None:
+        """An agency sends a case back that was routed or decided: it waits again. `NoSuchCase`, `AlreadyDecided`."""
+        with self.writing() as connection:
+            case = _require(connection, case_id, Status.RETURNED, region)
+            connection.execute(insert(returns), {"case_id": case_id, **vars(returned)})
+            changed = {"status": Status.RETURNED.value, "closed_at": None}
+            connection.execute(update(cases).where(cases.c.id == case_id).values(**changed))
+            _insert_events(connection, [returned_event(case, returned.agency, returned.returned_at)])
 
     def reviewed(self) -> Iterator[Case]:
         """Every case that has a review, in the order of the reviews."""
         query = _whole_cases().where(reviews.c.id.is_not(None)).order_by(reviews.c.id)
-        with self._reader.connect() as connection:
+        with self.reading() as connection:
             for row in connection.execute(query).mappings():
                 yield _case(row)
 
     def is_ready(self) -> bool:
         """Whether the database answers."""
         try:
-            with self._reader.connect() as connection:
+            with self.reading() as connection:
                 connection.execute(select(cases.c.id).limit(1))
         except SQLAlchemyError:
             return False
         return True
 
     def close(self) -> None:
+        """Write what waits, and let go of the database."""
+        self._writer.close()
         self._engine.dispose()
 
+    def _cases(self, query: Any) -> list[Case]:
+        with self.reading() as connection:
+            return [_case(row) for row in connection.execute(query).mappings()]
 
-def open_store(database: str, *, must_exist: bool = False) -> Store:
-    """Open a database by file name or SQLAlchemy URL, and bring its tables up to date.
-
-    Raises `CannotOpen`, which never repeats a URL's password.
-    """
-    try:
-        url = make_url(database if "://" in database else f"sqlite:///{database}")
-    except (ArgumentError, ValueError):
-        raise CannotOpen("--database is neither a file name nor a database URL such as sqlite:///cases.db.") from None
-    name = url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
-    try:
-        if url.get_backend_name() == "sqlite":
-            if not url.database or ":memory:" in url.database or url.query:
-                raise CannotOpen("--database must be a file: what a database in memory holds is lost at each stop.")
-            path = Path(url.database)
-            if must_exist and not path.is_file():
-                raise CannotOpen(f"There is no database at {path}. Start one with: disposisi serve --database {path}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Complaints are for the service's own user only; the files SQLite puts beside take the same mode.
-            path.touch(mode=0o600)
-        engine = create_engine(url, hide_parameters=True)
-        if engine.dialect.name == "sqlite":
-            _set_up_sqlite(engine)
-        migrate(engine)
-    except (SQLAlchemyError, ModuleNotFoundError, OSError, CommandError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise CannotOpen(f"Can't open the database {name}: {reason}.") from None
-    return Store(engine, name)
+    def _page(
+        self, query: Any, order: Sequence[Any], place: Place | None, limit: int
+    ) -> tuple[list[Case], Place | None]:
+        named = [column.label(f"place_{n}") for n, column in enumerate(order)]
+        query = query.add_columns(*named).order_by(*order).limit(limit + 1)
+        if place is not None:
+            query = query.where(tuple_(*order) > tuple_(*place))
+        with self.reading() as connection:
+            rows = list(connection.execute(query).mappings())
+        last = tuple(rows[limit - 1][column.name] for column in named) if len(rows) > limit else None
+        return [_case(row) for row in rows[:limit]], last
 
 
-def _set_up_sqlite(engine: Engine) -> None:
-    """Write-ahead log, synced at each commit; writing takes the lock at once, so that no transaction fails half-way."""
+_OTHER_BODY = (
+    "This Idempotency-Key or intake_id came before with another body. Nothing was kept: send the first body again to "
+    "read its case, or use a new key for a new complaint."
+)
 
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-            connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Any) -> None:
-        reads = connection.get_execution_options().get("only_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+def _known_requests(connection: Connection, group: Sequence[Addition]) -> dict[Identity, tuple[str, str]]:
+    asked = [identity for addition in group for identity in addition.identities]
+    return _requests(connection, asked) if asked else {}
+
+
+def _requests(connection: Connection, asked: Sequence[Identity]) -> dict[Identity, tuple[str, str]]:
+    """Fingerprint and case of each of the identities that have come before."""
+    pairs = [(identity.owner, identity.key) for identity in asked]
+    query = select(requests).where(tuple_(requests.c.owner, requests.c.key).in_(pairs))
+    return {Identity(row.owner, row.key): (row.fingerprint, row.case_id) for row in connection.execute(query)}
+
+
+def _insert_cases(connection: Connection, group: Sequence[Addition]) -> None:
+    if not group:
+        return
+    connection.execute(insert(cases), [_case_values(each.case) for each in group])
+    connection.execute(insert(answers), [{"case_id": each.case.id, **vars(each.case.answer)} for each in group])
+    made = [
+        {**vars(identity), "fingerprint": each.fingerprint, "case_id": each.case.id, "created_at": each.case.created_at}
+        for each in group
+        for identity in each.identities
+    ]
+    if made:
+        connection.execute(insert(requests), made)
+    _insert_events(connection, [event for each in group for event in each.events])
+
+
+def _insert_events(connection: Connection, told: Sequence[Event]) -> None:
+    rows = [
+        {
+            "id": event.id,
+            "type": event.type.value,
+            "case_id": event.case_id,
+            "region": event.region,
+            "happened_at": event.happened_at,
+            "data": event.data,
+        }
+        for event in told
+    ]
+    if rows:
+        _insert_plainly(connection, events, rows)
+
+
+def _insert_plainly(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert without asking for the numbers that the database gave, which would cost a statement a row."""
+    connection.execute(insert(table).inline(), rows)
+
+
+def _known_form(case_id: str) -> str:
+    """The id, if it could be one: PostgreSQL takes no NUL, and nothing else is worth asking for."""
+    if not _ID.fullmatch(case_id):
+        raise NoSuchCase(f"There is no case {case_id[:60]!r}.")
+    return case_id
+
+
+def _require(connection: Connection, case_id: str, then: Status, region: str) -> Case:
+    """The case, if it exists and may become that."""
+    row = connection.execute(_whole_cases().where(cases.c.id == _known_form(case_id))).mappings().first()
+    if row is None or (region and row["region"] != region):
+        raise NoSuchCase(f"There is no case {case_id!r}.")
+    case = _case(row)
+    if case.emptied_at is not None:
+        raise AlreadyDecided(f"The words of case {case_id!r} were removed: nobody could decide it again.")
+    if then not in NEXT[case.status]:
+        raise AlreadyDecided(f"Case {case_id!r} is {case.status} already.")
+    return case
+
+
+def _require_free(connection: Connection, case_id: str, holder: str, at: datetime) -> None:
+    held = connection.execute(select(claims).where(claims.c.case_id == case_id, claims.c.until > at)).first()
+    if held is not None and held.holder != holder:
+        raise Taken(f"{held.holder} is at work on case {case_id!r} until {held.until:%Y-%m-%dT%H:%M:%SZ}.")
+
+
+def _wanted(query: Any, wanted: Wanted) -> Any:
+    """The query with a condition for each thing that matters."""
+    if wanted.statuses:
+        query = query.where(cases.c.status.in_(wanted.statuses))
+    for column, value in ((cases.c.region, wanted.region), (cases.c.agency, wanted.agency)):
+        query = query.where(column == value) if value else query
+    if wanted.urgency is not None:
+        query = query.where(cases.c.urgency == wanted.urgency)
+    if wanted.received_from is not None:
+        query = query.where(cases.c.received_at >= wanted.received_from)
+    if wanted.received_to is not None:
+        query = query.where(cases.c.received_at < wanted.received_to)
+    if not wanted.secret:
+        query = query.where(cases.c.confidentiality != Confidentiality.RAHASIA)
+    return query
 
 
 def _whole_cases() -> Any:
-    latest = select(reviews.c.case_id, func.max(reviews.c.id).label("id")).group_by(reviews.c.case_id).subquery()
-    return select(*_CASE_COLUMNS, *_ANSWER_COLUMNS, *_REVIEW_COLUMNS).select_from(
+    def latest(table: Table) -> Any:
+        own = table.alias()
+        return select(func.max(own.c.id)).where(own.c.case_id == cases.c.id).correlate(cases).scalar_subquery()
+
+    return select(*_CASE_COLUMNS, *_ANSWER_COLUMNS, *_REVIEW_COLUMNS, *_RETURN_COLUMNS).select_from(
         cases.join(answers, answers.c.case_id == cases.c.id)
-        .outerjoin(latest, latest.c.case_id == cases.c.id)
-        .outerjoin(reviews, reviews.c.id == latest.c.id)
+        .outerjoin(reviews, reviews.c.id == latest(reviews))
+        .outerjoin(returns, returns.c.id == latest(returns))
     )
 
 
@@ -277,15 +422,16 @@ def _case_values(case: Case) -> dict[str, Any]:
         "confidentiality": case.confidentiality.value,
         "received_at": case.received_at,
         "created_at": case.created_at,
+        "agency": case.agency,
+        "urgency": case.urgency,
+        "intake_id": case.intake_id or None,
+        "reporter": case.reporter or None,
+        "closed_at": case.closed_at,
     }
 
 
 def _case(row: RowMapping) -> Case:
     answer = Answer(**{column.removeprefix("answer_"): row[column] for column in row if column.startswith("answer_")})
-    review = None
-    if row["review_id"] is not None:
-        verdict = Verdict(row["review_sector"], row["review_agency"], row["review_urgency"], row["review_note"])
-        review = Review(verdict, LabelSource(row["review_label_source"]), row["review_decided_at"])
     return Case(
         id=row["id"],
         status=Status(row["status"]),
@@ -295,5 +441,22 @@ def _case(row: RowMapping) -> Case:
         received_at=row["received_at"],
         created_at=row["created_at"],
         answer=answer,
-        review=review,
+        agency=row["agency"],
+        urgency=row["urgency"],
+        intake_id=row["intake_id"] or "",
+        reporter=row["reporter"] or "",
+        closed_at=row["closed_at"],
+        emptied_at=row["emptied_at"],
+        review=_review(row) if row["review_id"] is not None else None,
+        returned=_return(row) if row["return_id"] is not None else None,
     )
+
+
+def _review(row: RowMapping) -> Review:
+    verdict = Verdict(row["review_sector"], row["review_agency"], row["review_urgency"], row["review_note"])
+    source = LabelSource(row["review_label_source"])
+    return Review(verdict, source, row["review_decided_at"], row["review_reviewer"])
+
+
+def _return(row: RowMapping) -> Return:
+    return Return(row["return_agency"], row["return_reason"], row["return_returned_at"], row["return_told_by"])

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from data.complaint import Complaint, Confidentiality
-from data.region import load_region
-from model.bundle import Bundle
+from data.region import known_regions, load_region
+from model.bundle import Bundle, Reading
 from model.masking import mask_for_storage
 from model.prediction import Explanation
 from model.routing import Choice, Outcome, Routed, Routers
-from model.similar import SimilarCases
-from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
-from serving.store import Store
+from model.similar import SimilarCases, Traits
+from serving.case import Answer, Case, Claim, Clock, LabelSource, Return, Review, Status, Verdict, new_id, now
+from serving.events import Event, review_requested_event, routed_event
+from serving.store import Added, Addition, Identity, Store
 
 WORDS_KEPT = 12
 SIMILAR_KEPT = 5
 # Less alike than this, an earlier case tells a moderator nothing.
 SIMILAR_FROM = 0.3
 LONGEST_CHANNEL = 64
-
-Clock = Callable[[], datetime]
-
-
-def now() -> datetime:
-    """The time, aware, in UTC."""
-    return datetime.now(UTC)
+CLAIM_LASTS = timedelta(minutes=15)
+_WARMING = "lampu jalan mati di depan kantor kecamatan, gelap dan rawan kecelakaan, mohon segera diperbaiki"
 
 
 @dataclass(frozen=True)
@@ -40,24 +36,59 @@ class Intake:
     received_at: datetime | None = None
     channel: str = ""
     confidentiality: Confidentiality = Confidentiality.TERBUKA
+    intake_id: str = ""
+    reporter: str = ""
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """A complaint on its way to disk: the case it will be, when it is, and what then finds it as a similar one."""
+
+    case: Case
+    added: Future[Added]
+    traits: list[tuple[SimilarCases, Traits]]
 
 
 class Triage:
-    """One bundle and one store at work. `region` is that of complaints that name none."""
+    """A bundle and a store at work. `region` is that of complaints that name none."""
 
     def __init__(self, bundle: Bundle, region: str, store: Store, clock: Clock = now) -> None:
-        self.bundle = bundle
         self.region = region
         self.store = store
-        self._clock = clock
+        self.now = clock
         self._routers = Routers(bundle, load_region(region))
-        self._similar = SimilarCases(bundle)
+        # Each finds with the bundle it was made for; while a new one is being filled there are two.
+        self._similar = [SimilarCases(bundle)]
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that answers now."""
+        return self._routers.bundle
+
+    def renew(self, bundle: Bundle) -> None:
+        """Answer with another bundle from now on. Similar cases are found with the old one until `recall` is done.
+
+        The new one answers once for each region before it takes over, so that no citizen waits for it to warm up.
+        """
+        warmed = Routers(bundle, load_region(self.region))
+        for region in known_regions():
+            warmed.route(Complaint(_WARMING, region=region))
+        self._similar = [self._similar[0], SimilarCases(bundle)]
+        self._routers = warmed
 
     def recall(self) -> None:
         """Make the cases of before findable as similar ones, the newest first. 100,000 take a core some minutes."""
+        index = self._similar[-1]
         for case in self.store.newest():
             if case.confidentiality is not Confidentiality.RAHASIA and case.complaint.text:
-                self._similar.add(case.id, case.complaint, case.received_at)
+                index.add(case.id, case.complaint, case.received_at)
+        if index is self._similar[-1]:
+            self._similar = [index]
+
+    def forget(self, case_id: str) -> None:
+        """Let no complaint be found similar to a case whose words are gone."""
+        for index in self._similar:
+            index.forget(case_id)
 
     def route(self, complaint: Complaint) -> Routed:
         """Predict and decide, keeping nothing."""
@@ -67,49 +98,86 @@ class Triage:
         """The words that spoke for and against a sector."""
         return self.bundle.explain_sector(replace(complaint, region=complaint.region or self.region), sector)
 
-    def receive(self, intake: Intake) -> Case:
+    def take_in(self, intake: Intake, identities: Sequence[Identity] = (), fingerprint: str = "") -> TakenIn:
+        """Mask and route a complaint, and hand it to the store. Raises `TooBusy`."""
+        case, traits = self._assess(intake)
+        addition = Addition(case, _told_at_start(case), tuple(identities), fingerprint)
+        return TakenIn(case, self.store.add(addition), traits)
+
+    def kept(self, taken: TakenIn, added: Added) -> Case:
+        """The case that a complaint became, once that is on disk; the earlier one where it had come before."""
+        if not added.is_new:
+            return self.store.get(added.case_id)
+        for index, traits in taken.traits:
+            index.add(taken.case.id, traits, taken.case.received_at)
+        return taken.case
+
+    def receive(self, intake: Intake, identities: Sequence[Identity] = (), fingerprint: str = "") -> Case:
         """Take a complaint in: mask it, route it, keep it. What is returned is on disk."""
+        taken = self.take_in(intake, identities, fingerprint)
+        return self.kept(taken, taken.added.result())
+
+    def decide(self, case_id: str, verdict: Verdict, *, by: str = "", region: str = "") -> Review:
+        """Append a person's verdict to a case: one that waits, was routed and is now corrected, or was sent back."""
+        case = self.store.get(case_id, region)
+        verdict, answer = replace(verdict, note=mask_for_storage(verdict.note, case.confidentiality)), case.answer
+        suggested = (answer.sector, answer.agency, answer.urgency)
+        accepted = suggested == (verdict.sector, verdict.agency, verdict.urgency)
+        source = LabelSource.HUMAN_ACCEPTED if accepted else LabelSource.HUMAN_CORRECTED
+        review = Review(verdict, source, self.now(), by)
+        self.store.decide(case_id, review, region)
+        return review
+
+    def claim(self, case_id: str, *, by: str, region: str = "") -> Claim:
+        """Take a case for `CLAIM_LASTS`, or for as long again."""
+        claim = Claim(by, self.now() + CLAIM_LASTS)
+        self.store.claim(case_id, claim, self.now(), region)
+        return claim
+
+    def give_back(self, case_id: str, agency: str, reason: str, *, by: str, region: str = "") -> Case:
+        """An agency sends a case back; by default the one that it had been given to."""
+        case = self.store.get(case_id, region)
+        reason = mask_for_storage(reason, case.confidentiality)
+        self.store.give_back(case_id, Return(agency or case.agency or "", reason, self.now(), by), region)
+        return self.store.get(case_id)
+
+    def _assess(self, intake: Intake) -> tuple[Case, list[tuple[SimilarCases, Traits]]]:
+        """The case that a complaint makes, and what finds it again."""
         complaint = replace(intake.complaint, region=intake.complaint.region or self.region)
         complaint = _masked(complaint, intake.confidentiality)
-        routed = self.route(complaint)
-        created_at = self._clock()
+        # Read once, for the prediction, the explanation and the similar cases.
+        routers = self._routers
+        reading = routers.bundle.read(complaint)
+        routed = routers.route(complaint, reading)
+        created_at = self.now()
         received_at = (intake.received_at or created_at).astimezone(UTC)
         is_secret = intake.confidentiality is Confidentiality.RAHASIA
-        traits = None if is_secret else self._similar.describe(complaint)
-        similar = self._similar.find(traits, received_at, SIMILAR_KEPT) if traits else []
-        similar = [found for found in similar if found.is_duplicate or found.similarity >= SIMILAR_FROM]
-        answer = self._answer(complaint, routed, secret=is_secret)
+        traits = [] if is_secret else [(index, index.describe(complaint, reading)) for index in self._similar]
+        similar = traits[0][0].find(traits[0][1], received_at, SIMILAR_KEPT, least=SIMILAR_FROM) if traits else []
+        answer = self._answer(reading, routed, secret=is_secret)
+        goes_alone = routed.disposition.outcome is Outcome.AUTO
         case = Case(
-            id=str(uuid4()),
-            status=Status.ROUTED if routed.disposition.outcome is Outcome.AUTO else Status.WAITING,
+            id=new_id(),
+            status=Status.ROUTED if goes_alone else Status.WAITING,
             complaint=complaint,
             channel=mask_for_storage(intake.channel, intake.confidentiality)[:LONGEST_CHANNEL],
             confidentiality=intake.confidentiality,
             received_at=received_at,
             created_at=created_at,
-            answer=replace(answer, detail=answer.detail | {"similar": [asdict(found) for found in similar]}),
+            answer=replace(answer, detail=answer.detail | {"similar": [vars(found) for found in similar]}),
+            agency=answer.agency,
+            urgency=answer.urgency,
+            intake_id=intake.intake_id,
+            reporter=intake.reporter,
+            closed_at=created_at if goes_alone else None,
         )
-        self.store.add(case)
-        if traits:
-            self._similar.add(case.id, traits, received_at)
-        return case
+        return case, traits
 
-    def decide(self, case_id: str, verdict: Verdict) -> Review:
-        """Append a moderator's verdict to a case that nobody has decided: waiting, or routed and now corrected."""
-        case = self.store.get(case_id)
-        verdict, answer = replace(verdict, note=mask_for_storage(verdict.note, case.confidentiality)), case.answer
-        suggested = (answer.sector, answer.agency, answer.urgency)
-        accepted = suggested == (verdict.sector, verdict.agency, verdict.urgency)
-        source = LabelSource.HUMAN_ACCEPTED if accepted else LabelSource.HUMAN_CORRECTED
-        review = Review(verdict, source, self._clock())
-        self.store.decide(case_id, review)
-        return review
-
-    def _answer(self, complaint: Complaint, routed: Routed, *, secret: bool) -> Answer:
+    def _answer(self, reading: Reading, routed: Routed, *, secret: bool) -> Answer:
         choice, urgency = routed.disposition.choice, routed.urgency
-        explanation = self.explain(complaint, choice.sector)
+        explanation = reading.bundle.explain_reading(reading, choice.sector)
         return Answer(
-            model_version=self.bundle.version,
+            model_version=reading.bundle.version,
             sector=choice.sector,
             probability=choice.probability,
             agency=choice.agency.code if choice.agency else None,
@@ -121,6 +189,11 @@ class Triage:
             detail=routed_detail(routed, words_kept=not secret)
             | {"explanation": explanation_detail(explanation, 0 if secret else WORDS_KEPT)},
         )
+
+
+def _told_at_start(case: Case) -> tuple[Event, ...]:
+    """Whether the case goes on by itself or waits is told to the intake."""
+    return (routed_event(case) if case.status is Status.ROUTED else review_requested_event(case),)
 
 
 def _masked(complaint: Complaint, confidentiality: Confidentiality) -> Complaint:
@@ -170,7 +243,7 @@ def explanation_detail(explanation: Explanation, words_kept: int = WORDS_KEPT) -
     return {
         "score": explanation.score,
         "base": explanation.base,
-        "words": [asdict(word) for word in explanation.words[:words_kept]],
+        "words": [vars(word) for word in explanation.words[:words_kept]],
         "others": sum(word.contribution for word in explanation.words[words_kept:]),
     }
 

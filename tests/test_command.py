@@ -22,7 +22,8 @@ from data.rows import read_rows
 from data.sectors import all_sectors
 from model.bundle import load_bundle
 from serving.case import Verdict
-from serving.store import Store, open_store
+from serving.database import open_store
+from serving.store import Store
 from serving.triage import Intake, Triage
 
 ROOT = Path(__file__).parents[1]
@@ -160,7 +161,7 @@ def test_the_installed_script_is_the_same_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("train",), ("predict", "x"), ("nope",), ("train", "x", "--nope"), ("serve", "--port", "99999")]
+    "arguments", [("train",), ("predict", "x"), ("nope",), ("train", "x", "--nope"), ("serve", "--port", "acht")]
 )
 def test_a_mistaken_call_ends_in_code_2_and_how_to_call(arguments: tuple[str, ...]) -> None:
     ran = disposisi(*arguments)

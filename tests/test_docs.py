@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import typer
@@ -17,8 +18,9 @@ from data.rows import HEADER_NAMES
 from data.sectors import all_sectors
 from model.batch import COLUMNS
 from model.routing import REASON_TEXTS
-from serving.api import api_routes
+from serving.api import Service, api_routes
 from serving.desk import desk_routes
+from serving.signin import signin_routes
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -76,7 +78,9 @@ def test_every_command_has_a_worked_example_in_its_help(name: tuple[str, ...]) -
 
 
 def test_every_route_is_in_the_docs() -> None:
-    routes = [route.path for make in (api_routes, desk_routes) for route in make(None).routes]  # type: ignore[arg-type, attr-defined]
+    service = Service(triage=Mock(), models=Mock(), outbox=Mock(), metrics=Mock())
+    made = (api_routes(service), desk_routes(Mock(), Mock()), signin_routes(Mock(), secure_cookies=False))
+    routes = [route.path for each in made for route in each.routes]  # type: ignore[attr-defined]
     missing = [path for path in routes if path not in ("/", "/kasus/{case_id}/putusan", "/kasus/{case_id}")]
     assert [path for path in missing if path not in ALL_TEXT] == []
     assert "/kasus/" in PAGES["docs/moderator.md"]

@@ -148,6 +148,14 @@ def test_answers_are_ranked_and_their_probabilities_add_up_to_one(training: Trai
     assert prediction.sector == prediction.sectors[0]
 
 
+def test_the_surest_sector_is_the_first_of_a_prediction(training: Training, sample_rows: Sequence[LabelledRow]) -> None:
+    complaints = [row.complaint for row in sample_rows[:100]]
+    for complaint, prediction in zip(complaints, training.bundle.predict(complaints), strict=True):
+        surest = training.bundle.find_surest(complaint)
+        assert surest.label == prediction.sector.label
+        assert surest.probability == pytest.approx(prediction.sector.probability, abs=1e-12)
+
+
 def test_a_head_of_two_labels_gets_scikit_learns_probabilities(sample_rows: Sequence[LabelledRow]) -> None:
     rows = [replace(row, urgency=min(row.urgency or 0, 1)) for row in sample_rows if row.sector in ("energy", "health")]
     training = fit(rows, find_recipe("default"), "kab-tangerang")

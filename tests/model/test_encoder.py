@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from starlette.testclient import TestClient
 
 from data.complaint import Complaint, LabelledRow
 from data.errors import UnknownName
@@ -18,9 +17,9 @@ from model.bundle import load_bundle
 from model.encoder import LONGEST_ENCODED, load_encoder, seconds_per_text
 from model.explanation import explain
 from model.text import TextChain
-from serving.app import create_app
-from serving.store import open_store
+from serving.database import open_store
 from serving.triage import Triage
+from tests.serving.clients import client_of
 from training.fitting import Training, fit
 from training.recipe import find_recipe
 
@@ -127,7 +126,7 @@ def test_an_encoder_tells_what_a_text_costs() -> None:
 
 def test_the_service_says_what_its_encoder_costs(encoded: Training, tmp_path: Path) -> None:
     store = open_store(str(tmp_path / "cases.db"))
-    with TestClient(create_app(Triage(encoded.bundle, "kab-tangerang", store)), "http://127.0.0.1") as client:
+    with client_of(Triage(encoded.bundle, "kab-tangerang", store)) as client:
         told = client.get("/readyz").json()["encoder"]
         case = client.post("/v1/complaints", json={"text": COMPLAINTS[0].text}).json()
     store.close()

@@ -170,7 +170,7 @@ def test_written_rows_alone_give_a_region_no_words_of_its_own(training: Training
 @settings(max_examples=300, deadline=None)
 def test_shares_of_each_feature_add_up_to_one(training: Training, text: PreparedText) -> None:
     extractor = training.bundle.extractor
-    occurrences = extractor.occurrences(text)
+    occurrences = extractor.occurrences(text, extractor.extract(text))
     vocabulary = extractor.vocabulary
     first_region = len(vocabulary.words) + len(vocabulary.chars)
     first_title = first_region + len(vocabulary.regions)
@@ -184,14 +184,16 @@ def test_shares_of_each_feature_add_up_to_one(training: Training, text: Prepared
 
 def test_a_word_pair_is_shared_by_its_two_words() -> None:
     extractor = FeatureExtractor(Vocabulary(("jalan rusak",), (), ()), np.ones(1))
-    occurrences = extractor.occurrences(PreparedText("jalan a rusak", "jalan a rusak", ""))
+    text = PreparedText("jalan a rusak", "jalan a rusak", "")
+    occurrences = extractor.occurrences(text, extractor.extract(text))
     assert occurrences.words.tolist() == [0, 2]
     assert occurrences.shares.tolist() == [0.5, 0.5]
 
 
 def test_a_character_n_gram_is_shared_by_the_words_it_stands_in() -> None:
     extractor = FeatureExtractor(Vocabulary((), ("an",), ()), np.ones(1))
-    occurrences = extractor.occurrences(PreparedText("anan jalan x", "anan jalan x", ""))
+    text = PreparedText("anan jalan x", "anan jalan x", "")
+    occurrences = extractor.occurrences(text, extractor.extract(text))
     assert occurrences.words.tolist() == [0, 0, 1]
     assert occurrences.shares == pytest.approx([1 / 3] * 3)
 
@@ -222,8 +224,9 @@ def test_a_word_longer_than_any_is_read_but_not_remembered() -> None:
     extractor = FeatureExtractor(Vocabulary((), ("ja", "al"), ()), np.ones(2))
     kept, long = "ja".ljust(LONGEST_WORD, "x"), "ja".ljust(LONGEST_WORD + 1, "x")
     for _ in range(2):
-        assert extractor.extract(PreparedText(long, long, "")).indices.tolist() == [0]
-        assert extractor.occurrences(PreparedText(long, long, "")).features.tolist() == [0]
+        features = extractor.extract(PreparedText(long, long, ""))
+        assert features.indices.tolist() == [0]
+        assert extractor.occurrences(PreparedText(long, long, ""), features).features.tolist() == [0]
     assert extractor._memory == {}
     assert extractor.extract(PreparedText(f"{kept} {long}", "", "")).indices.tolist() == [0]
     assert list(extractor._memory) == [kept]

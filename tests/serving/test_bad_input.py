@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 
 from data.region import known_regions
 from model.characters import repair
-from serving.limits import LARGEST_BODY
 from serving.schemas import LONGEST_TEXT
+from serving.settings import Settings
 from tests.serving.problems import errors_in, fields_in, problem_in
 from tests.serving.processes import Server
 
+_LARGEST = Settings().largest_body_bytes
 JSON = {"content-type": "application/json"}
 MARKER = "kecapung7491"
 NOT_JSON = "The body can't be read as JSON. Nothing was kept; send one JSON object, in UTF-8."
@@ -32,14 +34,14 @@ def send(server: Server, body: Any, path: str = "/v1/complaints") -> httpx.Respo
 def send_bytes(
     server: Server, body: bytes, path: str = "/v1/complaints", headers: dict[str, str] = JSON
 ) -> httpx.Response:
-    return httpx.post(server.url + path, content=body, headers=headers, timeout=30)
+    return server.post(path, content=body, headers=headers, timeout=30)
 
 
 def accepted(server: Server, text: str) -> dict[str, Any]:
     """The case that a text became, which must read back with that text, its characters put right."""
     answer = send(server, {"text": text})
     assert answer.status_code == 201, answer.text[:500]
-    case: dict[str, Any] = httpx.get(server.url + answer.headers["location"]).json()
+    case: dict[str, Any] = server.get(answer.headers["location"]).json()
     assert case == answer.json()
     assert case["text"] == repair(text)
     return case
@@ -119,6 +121,20 @@ def test_a_body_that_cannot_be_read_as_json_is_a_400(server: Server, body: bytes
     assert problem["detail"] == NOT_JSON
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"text": NaN}', "NaN or Infinity"),
+        (b'{"text": "got", "channel": Infinity}', "NaN or Infinity"),
+        (b'{"text": "got", "received_at": -Infinity}', "NaN or Infinity"),
+        (b"NaN", "NaN or Infinity"),
+        (b'{"text": "got", "text": "mampet"}', "a name twice in one object"),
+    ],
+)
+def test_a_body_that_could_mean_two_things_is_a_400_that_says_so(server: Server, body: bytes, reason: str) -> None:
+    assert problem_in(send_bytes(server, body), 400)["detail"] == f"{NOT_JSON} It has {reason}."
+
+
 def test_a_body_nested_as_deep_as_can_be_read_is_refused_by_its_field(server: Server) -> None:
     body = b'{"text": ' + b"[" * 500 + b"]" * 500 + b"}"
     assert fields_in(send_bytes(server, body)) == ["text"]
@@ -189,14 +205,10 @@ def test_an_unknown_field_is_refused_by_its_name(server: Server) -> None:
         ({"text": "got", "received_at": "kemarin"}, "received_at"),
         ({"text": "got", "channel": "x" * 65}, "channel"),
         ({"text": "got", "title": "x" * 501}, "title"),
-        ({"text": float("nan")}, "text"),
-        ({"text": "got", "channel": float("inf")}, "channel"),
-        ({"text": "got", "received_at": float("-inf")}, "received_at"),
         ([], "body"),
         ([{"text": "got"}], "body"),
         ("got mampet", "body"),
         (None, "body"),
-        (float("nan"), "body"),
         (17, "body"),
     ],
 )
@@ -267,9 +279,12 @@ def test_a_body_that_does_not_call_itself_json_is_refused(server: Server, header
 
 def test_a_body_that_announces_more_than_the_limit_is_refused_unread(server: Server) -> None:
     address = urlsplit(server.url)
-    head = f"POST /v1/complaints HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
+    head = (
+        f"POST /v1/complaints HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        f"Authorization: Bearer {server.key}\r\nContent-Type: application/json\r\n"
+    )
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
-        connection.sendall(f"{head}Content-Length: {LARGEST_BODY + 1}\r\n\r\n".encode())
+        connection.sendall(f"{head}Content-Length: {_LARGEST + 1}\r\n\r\n".encode())
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"content-type: application/problem+json" in answer.lower()
@@ -278,30 +293,17 @@ def test_a_body_that_announces_more_than_the_limit_is_refused_unread(server: Ser
 def test_a_body_that_grows_over_the_limit_without_announcing_it_is_refused(server: Server) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(4):
-            yield b" " * (LARGEST_BODY // 4)
+            yield b" " * (_LARGEST // 4)
         yield b" "
 
-    answer = httpx.post(server.url + "/v1/complaints", content=chunks(), headers=JSON, timeout=30)
+    answer = server.post("/v1/complaints", content=chunks(), headers=JSON, timeout=30)
     assert answer.request.headers["transfer-encoding"] == "chunked"
-    assert str(LARGEST_BODY) in problem_in(answer, 413)["detail"]
+    assert str(_LARGEST) in problem_in(answer, 413)["detail"]
 
 
 def test_a_body_of_just_the_limit_is_read(server: Server) -> None:
     body = b'{"text": "got mampet"}'
-    assert send_bytes(server, body.rjust(LARGEST_BODY)).status_code == 201
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["contoh.example", "127.0.0.1.contoh.example", "localhost.contoh.example:80", "127.0.0.1@contoh.example", ""],
-)
-def test_a_request_to_another_name_is_refused(server: Server, host: str) -> None:
-    problem_in(httpx.get(server.url + "/antrean", headers={"host": host}), 400)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:8000", "[::1]", "[::1]:8000"])
-def test_a_request_to_this_machine_by_any_of_its_names_is_answered(server: Server, host: str) -> None:
-    assert httpx.get(server.url + "/livez", headers={"host": host}).status_code == 200
+    assert send_bytes(server, body.rjust(_LARGEST)).status_code == 201
 
 
 BAD_BODIES = {
@@ -354,11 +356,12 @@ def test_the_server_prints_nothing_of_what_citizens_and_moderators_wrote(bundle_
         send(server, {"text": MARKER, "\ud800": MARKER})
         send_bytes(server, f'{{"text": "{MARKER}'.encode())
         send_bytes(server, MARKER.encode(), headers={"content-type": "text/plain"})
-        page = f"{server.url}/kasus/{created.json()['id']}"
-        httpx.get(page)
-        httpx.post(f"{page}/putusan", data={"pilihan": MARKER, "catatan": MARKER})
-        sent = {"pilihan": "dbmsda/public-works", "urgensi": "1", "catatan": MARKER}
-        assert httpx.post(f"{page}/putusan", data=sent).status_code == 303
+        page, cookie = f"/kasus/{created.json()['id']}", server.sign_in()
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', server.get(page, cookies=cookie).text)[0]
+        sent = {"pilihan": MARKER, "catatan": MARKER, "csrf": csrf}
+        server.post(f"{page}/putusan", data=sent, cookies=cookie)
+        sent |= {"pilihan": "dbmsda/public-works", "urgensi": "1"}
+        assert server.post(f"{page}/putusan", data=sent, cookies=cookie).status_code == 303
     assert "Listening on" in server.output
     assert MARKER not in server.output
     assert "Traceback" not in server.output

@@ -24,13 +24,16 @@ from data.complaint import Complaint, Confidentiality
 from data.region import load_region
 from model.bundle import Bundle
 from model.text import ALL_STEPS, REQUIRED_STEPS, TextChain, whole_chain
-from serving import desk
-from serving.app import create_app
+from serving import desk, signin
+from serving.access import Access
 from serving.case import Case, LabelSource, Status
 from serving.export import reviewed_rows
-from serving.limits import LARGEST_BODY
+from serving.pages import MessagePage, environment
+from serving.privacy import forget, looks_at
+from serving.settings import Settings
 from serving.store import Store
 from serving.triage import Intake, Triage
+from tests.serving.clients import PASSWORD, client_of
 from tests.serving.conftest import REGION
 from tests.serving.processes import run_disposisi
 
@@ -74,6 +77,15 @@ class Page(HTMLParser):
 
     def every(self, tag: str) -> list[dict[str, str]]:
         return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def verdict_forms(self) -> list[str]:
+        """Where the forms for a verdict go."""
+        return [form["action"] for form in self.every("form") if form["action"].endswith("/putusan")]
+
+    def hidden(self, name: str) -> list[str]:
+        """The values of the hidden fields of that name."""
+        return [box["value"] for box in self.every("input") if (box.get("type"), box.get("name")) == ("hidden", name)]
 
     @property
     def text(self) -> str:
@@ -125,8 +137,21 @@ def agency_names() -> set[str]:
     return {agency.name for agency in load_region(REGION).all_agencies.values()}
 
 
+def token_of(client: TestClient) -> dict[str, str]:
+    """The hidden field that every form of this session holds."""
+    return {"csrf": Page(client.get("/sandi").text).hidden("csrf")[0]}
+
+
 def send(client: TestClient, case: Case, form: dict[str, str], **headers: str) -> httpx2.Response:
-    return client.post(f"/kasus/{case.id}/putusan", data=form, headers=headers)
+    return client.post(f"/kasus/{case.id}/putusan", data=token_of(client) | form, headers=headers)
+
+
+@pytest.fixture
+def client(anonymous_client: TestClient, access: Access) -> TestClient:
+    """The client of the moderator budi, who may see every region."""
+    token = access.change_password("budi", access.create_moderator("budi", ["review"]), PASSWORD)
+    anonymous_client.cookies.set("disposisi", token)
+    return anonymous_client
 
 
 def test_the_front_door_leads_to_the_queue(client: TestClient) -> None:
@@ -305,7 +330,7 @@ def test_an_accepted_suggestion_is_kept_as_accepted(client: TestClient, triage: 
     assert decided.review.verdict.note == "sudah dicek"
     page = checked_page(client.get(f"/kasus/{case.id}"))
     assert "usulan diterima" in page.text
-    assert page.every("form") == []
+    assert page.verdict_forms == []
 
 
 @pytest.mark.parametrize(
@@ -325,6 +350,7 @@ def test_another_agency_is_kept_as_a_correction(
     assert review is not None
     assert (review.verdict.agency, review.verdict.sector) == (agency, sector)
     assert review.label_source is LabelSource.HUMAN_CORRECTED
+    assert review.reviewer == "moderator:budi"
     page = checked_page(client.get(f"/kasus/{case.id}"))
     assert f"Diteruskan ke {load_region(REGION).all_agencies[agency].name}" in page.text
     assert "usulan dikoreksi" in page.text
@@ -398,7 +424,7 @@ def test_a_wrong_choice_gives_the_form_back_with_the_note(
     page = checked_page(send(client, case, suggestion(case) | {"catatan": note} | wrong), 422)
     assert "Pilih" in page.text
     assert note in page.text
-    assert len(page.every("form")) == 1
+    assert len(page.verdict_forms) == 1
     assert triage.store.get(case.id) == case
 
 
@@ -467,7 +493,7 @@ def bold(bold_bundle: Bundle, store: Store) -> Triage:
 
 @pytest.fixture
 def bold_client(bold: Triage) -> Iterator[TestClient]:
-    with TestClient(create_app(bold), "http://127.0.0.1", follow_redirects=False) as opened:
+    with client_of(bold) as opened:
         yield opened
 
 
@@ -490,14 +516,14 @@ def test_a_case_routed_wrongly_is_found_corrected_and_exported(
     [link] = [anchor["href"] for anchor in routed.every("a") if case.id in anchor["href"]]
     page = checked_page(bold_client.get(link))
     assert "Diteruskan otomatis" in page.text
-    assert len(page.every("form")) == 1
+    assert len(page.verdict_forms) == 1
     assert page.checked("pilihan") == [suggestion(case)["pilihan"]]
     form = suggestion(case) | {"pilihan": "lain", "instansi_lain": "dinkes/health"}
     assert send(bold_client, case, form).status_code == 303
     decided = bold.store.get(case.id)
     assert (decided.status, decided.answer) == (Status.DECIDED, case.answer)
     assert case.id not in bold_client.get(way).text
-    assert checked_page(bold_client.get(link)).every("form") == []
+    assert checked_page(bold_client.get(link)).verdict_forms == []
     checked_page(send(bold_client, case, suggestion(case)), 409)
     assert bold.store.get(case.id) == decided
     out = tmp_path / "reviewed.csv"
@@ -523,7 +549,7 @@ def test_a_long_list_of_routed_cases_is_turned_page_by_page(bold_client: TestCli
 
 def test_an_unknown_case_is_a_page_in_indonesian(client: TestClient) -> None:
     assert "Tidak ditemukan" in checked_page(client.get("/kasus/tidak-ada"), 404).text
-    assert "Tidak ditemukan" in checked_page(client.post("/kasus/tidak-ada/putusan", data={"urgensi": "1"}), 404).text
+    assert "Tidak ditemukan" in checked_page(client.post("/kasus/tidak-ada/putusan", data=token_of(client)), 404).text
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -599,7 +625,7 @@ def test_a_form_with_a_file_is_answered_with_a_page(client: TestClient, triage: 
     case = take_in(triage)
     path = f"/kasus/{case.id}/putusan"
     file = {"catatan": ("surat.txt", b"kecapung7491", "text/plain")}
-    checked_page(client.post(path, data=suggestion(case), files=file), 422)
+    checked_page(client.post(path, data=token_of(client) | suggestion(case), files=file), 422)
     assert triage.store.get(case.id) == case
 
 
@@ -611,14 +637,14 @@ def test_a_form_that_can_not_be_read_is_answered_with_a_page(
     path = f"/kasus/{case.id}/putusan"
     answer = client.post(path, content=b"kecapung7491", headers={"Content-Type": content_type})
     checked_page(answer, answer.status_code)
-    assert answer.status_code in (400, 422)
+    assert answer.status_code in (400, 403)
     assert "kecapung7491" not in answer.text
     assert triage.store.get(case.id) == case
 
 
 def test_a_form_over_the_limit_is_answered_with_a_page(client: TestClient, triage: Triage) -> None:
     case = take_in(triage)
-    checked_page(send(client, case, suggestion(case) | {"catatan": "x" * LARGEST_BODY}), 413)
+    checked_page(send(client, case, suggestion(case) | {"catatan": "x" * Settings().largest_body_bytes}), 413)
     assert triage.store.get(case.id) == case
 
 
@@ -686,10 +712,16 @@ def test_a_case_page_leads_to_similar_cases_and_names_likely_duplicates(client: 
 
 @pytest.mark.parametrize(
     ("template", "context"),
-    [("queue.html", desk.QueuePage), ("case.html", desk.CasePage), ("message.html", desk.MessagePage)],
+    [
+        ("queue.html", desk.QueuePage),
+        ("case.html", desk.CasePage),
+        ("message.html", MessagePage),
+        ("sign_in.html", signin.SignInPage),
+        ("send_again.html", signin.SendAgainPage),
+        ("password.html", signin.PasswordPage),
+    ],
 )
 def test_a_page_uses_exactly_what_its_dataclass_holds(template: str, context: type) -> None:
-    environment = desk._pages
     assert environment.loader is not None
     source, _, _ = environment.loader.get_source(environment, template)
     base, _, _ = environment.loader.get_source(environment, "base.html")
@@ -698,5 +730,94 @@ def test_a_page_uses_exactly_what_its_dataclass_holds(template: str, context: ty
     used -= {macro.name for macro in parsed.find_all(nodes.Macro)}
     # What a template sets at its top is seen in its blocks.
     used -= {set_.target.name for set_ in parsed.find_all(nodes.Assign) if isinstance(set_.target, nodes.Name)}
-    assert used == {field.name for field in dataclasses.fields(context)}
+    assert used - {"visitor"} == {field.name for field in dataclasses.fields(context)}
     assert environment.undefined.__name__ == "StrictUndefined"
+
+
+def test_every_page_says_who_is_signed_in_and_offers_to_sign_out(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    for path in ("/antrean", f"/kasus/{case.id}", "/kasus/tidak-ada", "/sandi"):
+        answer = client.get(path)
+        page = checked_page(answer, answer.status_code)
+        assert "Masuk sebagai budi" in page.text
+        assert "/keluar" in [form["action"] for form in page.every("form")]
+
+
+def test_every_form_holds_the_token_of_the_session(client: TestClient, triage: Triage) -> None:
+    [token] = token_of(client).values()
+    for path in ("/antrean", f"/kasus/{take_in(triage).id}", "/sandi"):
+        page = checked_page(client.get(path))
+        assert page.hidden("csrf") == [token] * len(page.every("form"))
+
+
+@pytest.fixture
+def bandung_client(client: TestClient, access: Access) -> TestClient:
+    """The client of a moderator of another region."""
+    first = access.create_moderator("asep", ["review"], "kab-bandung")
+    client.cookies.set("disposisi", access.change_password("asep", first, PASSWORD))
+    return client
+
+
+def test_a_moderator_of_a_region_has_its_cases_only(bandung_client: TestClient, triage: Triage) -> None:
+    own, other = take_in(triage, region="kab-bandung"), take_in(triage)
+    queue = checked_page(bandung_client.get("/antrean"))
+    assert "1 laporan menunggu putusan." in queue.text
+    assert [link["href"] for link in queue.every("a") if "/kasus/" in link["href"]] == [f"/kasus/{own.id}"]
+    checked_page(bandung_client.get(f"/kasus/{own.id}"))
+    assert "Tidak ditemukan" in checked_page(bandung_client.get(f"/kasus/{other.id}"), 404).text
+    checked_page(send(bandung_client, other, suggestion(other)), 404)
+    assert triage.store.get(other.id) == other
+    assert "Belum ada" in checked_page(bandung_client.get("/antrean?lihat=diteruskan")).text
+
+
+def test_each_look_at_a_secret_case_is_on_record_and_the_queue_shows_nothing_of_it(
+    client: TestClient, triage: Triage
+) -> None:
+    secret = take_in(triage, confidentiality=Confidentiality.RAHASIA)
+    queue = checked_page(client.get("/antrean"))
+    assert "Laporan rahasia" in queue.text
+    assert "Sampah" not in queue.text
+    assert looks_at(triage.store, secret.id) == []
+    client.get(f"/kasus/{secret.id}")
+    send(client, secret, {"catatan": "belum dipilih"})
+    seen = [(entry.actor, entry.action) for entry in looks_at(triage.store, secret.id)]
+    assert seen == [("moderator:budi", "look")] * 2
+
+
+def test_a_case_that_was_sent_back_waits_again_and_tells_why(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    send(client, case, suggestion(case))
+    triage.give_back(case.id, "dinkes", "Bukan wewenang kami", by="key:ab12cd34")
+    assert "1 laporan menunggu putusan." in checked_page(client.get("/antrean")).text
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert "Dikembalikan instansi" in page.text
+    assert re.search(r"Dikembalikan\. Oleh Dinas Kesehatan, .* Alasan: Bukan wewenang kami", page.text)
+    assert "oleh budi" in page.text
+    assert page.verdict_forms == [f"/kasus/{case.id}/putusan"]
+    assert send(client, case, suggestion(case)).status_code == 303
+
+
+def test_a_forgotten_case_says_that_its_words_are_gone(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    forget(triage.store, case.id, by="moderator:admin", reason="permintaan pelapor")
+    page = checked_page(client.get(f"/kasus/{case.id}"))
+    assert "sudah dihapus" in page.text
+    assert page.verdict_forms == []
+
+
+def test_a_case_that_somebody_else_is_at_work_on_takes_no_verdict_and_the_note_is_given_back(
+    client: TestClient, triage: Triage
+) -> None:
+    case = take_in(triage)
+    triage.claim(case.id, by="moderator:sari")
+    page = checked_page(send(client, case, suggestion(case) | {"catatan": "sudah ditelepon"}), 409)
+    assert "Sedang dikerjakan" in page.text
+    assert "sudah ditelepon" in page.text
+    assert triage.store.get(case.id).review is None
+
+
+def test_a_verdict_that_came_too_late_gives_its_note_back(client: TestClient, triage: Triage) -> None:
+    case = take_in(triage)
+    send(client, case, suggestion(case))
+    page = checked_page(send(client, case, suggestion(case) | {"catatan": "sudah ditelepon"}), 409)
+    assert "sudah ditelepon" in page.text

@@ -20,7 +20,9 @@ from sqlalchemy import create_engine
 from data.complaint import Complaint, Confidentiality
 from data.errors import DisposisiError
 from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
-from serving.store import AlreadyDecided, NoSuchCase, Store, metadata, open_store
+from serving.database import open_store
+from serving.store import Addition, AlreadyDecided, NoSuchCase, Store
+from serving.tables import metadata
 
 NOON = datetime(2026, 2, 3, 12, 0, 0, 123_456, tzinfo=timezone(timedelta(hours=7)))
 ANSWER = Answer(
@@ -49,6 +51,19 @@ CASE = Case(
 REVIEW = Review(Verdict("environment", "dlhk", 1, "sudah benar"), LabelSource.HUMAN_CORRECTED, NOON)
 
 
+def keep(store: Store, case: Case) -> None:
+    """Add a case and wait until it is on disk."""
+    store.add(Addition(case, ())).result()
+
+
+def decided(case: Case, review: Review) -> Case:
+    """The case as a review leaves it."""
+    verdict, at = review.verdict, review.decided_at
+    return replace(
+        case, status=Status.DECIDED, review=review, agency=verdict.agency, urgency=verdict.urgency, closed_at=at
+    )
+
+
 def dump(database: Path) -> list[str]:
     with closing(sqlite3.connect(database)) as connection:
         return list(connection.iterdump())
@@ -56,7 +71,8 @@ def dump(database: Path) -> list[str]:
 
 def waiting_case(number: int, urgency: int | None = 1, probability: float = 0.5, minute: int = 0) -> Case:
     answer = replace(ANSWER, urgency=urgency, probability=probability)
-    return replace(CASE, id=f"kasus-{number}", answer=answer, created_at=NOON + timedelta(minutes=minute))
+    created_at = NOON + timedelta(minutes=minute)
+    return replace(CASE, id=f"kasus-{number}", answer=answer, urgency=urgency, created_at=created_at)
 
 
 @pytest.mark.parametrize(
@@ -71,22 +87,22 @@ def waiting_case(number: int, urgency: int | None = 1, probability: float = 0.5,
 )
 def test_what_was_added_is_read_back_equal_also_after_reopening(database: Path, case: Case) -> None:
     with closing(open_store(str(database))) as store:
-        store.add(case)
+        keep(store, case)
         assert store.get(case.id) == case
     with closing(open_store(str(database))) as store:
         assert store.get(case.id) == case
 
 
 def test_a_verdict_is_appended_and_the_answer_stays_as_it_was(store: Store) -> None:
-    store.add(CASE)
+    keep(store, CASE)
     store.decide(CASE.id, REVIEW)
-    assert store.get(CASE.id) == replace(CASE, status=Status.DECIDED, review=REVIEW)
+    assert store.get(CASE.id) == decided(CASE, REVIEW)
     assert list(store.reviewed()) == [store.get(CASE.id)]
     assert store.count(Status.WAITING) == 0
 
 
 def test_an_unknown_case_is_refused_and_changes_nothing(store: Store, database: Path) -> None:
-    store.add(CASE)
+    keep(store, CASE)
     before = dump(database)
     with pytest.raises(NoSuchCase, match="kasus-9"):
         store.decide("kasus-9", REVIEW)
@@ -96,7 +112,7 @@ def test_an_unknown_case_is_refused_and_changes_nothing(store: Store, database: 
 
 
 def test_a_decided_case_takes_no_verdict(store: Store, database: Path) -> None:
-    store.add(replace(CASE, status=Status.DECIDED))
+    keep(store, replace(CASE, status=Status.DECIDED))
     before = dump(database)
     with pytest.raises(AlreadyDecided, match=Status.DECIDED.value):
         store.decide(CASE.id, REVIEW)
@@ -104,9 +120,9 @@ def test_a_decided_case_takes_no_verdict(store: Store, database: Path) -> None:
 
 
 def test_a_routed_case_takes_one_verdict(store: Store, database: Path) -> None:
-    store.add(replace(CASE, status=Status.ROUTED))
+    keep(store, replace(CASE, status=Status.ROUTED))
     store.decide(CASE.id, REVIEW)
-    assert store.get(CASE.id) == replace(CASE, status=Status.DECIDED, review=REVIEW)
+    assert store.get(CASE.id) == decided(CASE, REVIEW)
     assert list(store.reviewed()) == [store.get(CASE.id)]
     assert (store.routed(50), store.count(Status.ROUTED), store.count(Status.DECIDED)) == ([], 0, 1)
     before = dump(database)
@@ -116,7 +132,7 @@ def test_a_routed_case_takes_one_verdict(store: Store, database: Path) -> None:
 
 
 def test_a_second_verdict_leaves_the_first_as_it_was(store: Store, database: Path) -> None:
-    store.add(CASE)
+    keep(store, CASE)
     store.decide(CASE.id, REVIEW)
     before = dump(database)
     with pytest.raises(AlreadyDecided):
@@ -127,7 +143,7 @@ def test_a_second_verdict_leaves_the_first_as_it_was(store: Store, database: Pat
 def test_of_two_moderators_on_one_case_exactly_one_wins(store: Store) -> None:
     numbers = range(100)
     for number in numbers:
-        store.add(waiting_case(number))
+        keep(store, waiting_case(number))
     together = Barrier(2)
 
     def decide_all(urgency: int) -> list[bool]:
@@ -150,7 +166,7 @@ def test_of_two_moderators_on_one_case_exactly_one_wins(store: Store) -> None:
 
 def test_many_threads_that_add_at_once_lose_nothing(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: store.add(waiting_case(number)), range(200)))
+        list(pool.map(lambda number: keep(store, waiting_case(number)), range(200)))
     assert store.count(Status.WAITING) == 200
 
 
@@ -165,9 +181,9 @@ def test_the_most_urgent_waits_first_then_the_least_sure_then_the_oldest(store: 
         waiting_case(7, urgency=0, probability=0.0, minute=0),
     ]
     for number in (4, 7, 1, 6, 3, 5, 2):
-        store.add(wanted[number - 1])
-    store.add(replace(waiting_case(8, urgency=3), status=Status.ROUTED))
-    store.add(waiting_case(9, urgency=3))
+        keep(store, wanted[number - 1])
+    keep(store, replace(waiting_case(8, urgency=3), status=Status.ROUTED))
+    keep(store, waiting_case(9, urgency=3))
     store.decide("kasus-9", REVIEW)
     assert store.waiting(50) == wanted
     assert store.count(Status.WAITING) == 7
@@ -175,7 +191,7 @@ def test_the_most_urgent_waits_first_then_the_least_sure_then_the_oldest(store: 
 
 def test_pages_of_the_queue_hold_each_case_once(store: Store) -> None:
     for number in range(25):
-        store.add(waiting_case(number, urgency=number % 4, probability=number % 3 / 10, minute=number))
+        keep(store, waiting_case(number, urgency=number % 4, probability=number % 3 / 10, minute=number))
     pages = [store.waiting(10, offset) for offset in (0, 10, 20, 30)]
     assert [len(page) for page in pages] == [10, 10, 5, 0]
     assert [case for page in pages for case in page] == store.waiting(25)
@@ -185,22 +201,24 @@ def test_pages_of_the_queue_hold_each_case_once(store: Store) -> None:
 def test_routed_cases_are_listed_the_newest_first_page_by_page(store: Store) -> None:
     wanted = [replace(waiting_case(n, minute=-n, urgency=n % 4), status=Status.ROUTED) for n in range(25)]
     for number in sorted(range(25), key=lambda n: (n % 7, n)):
-        store.add(wanted[number])
-    store.add(waiting_case(98, minute=99))
-    store.add(replace(waiting_case(99, minute=99), status=Status.ROUTED))
+        keep(store, wanted[number])
+    keep(store, waiting_case(98, minute=99))
+    keep(store, replace(waiting_case(99, minute=99), status=Status.ROUTED))
     store.decide("kasus-99", REVIEW)
     assert [case for offset in (0, 10, 20, 30) for case in store.routed(10, offset)] == wanted
     assert {status: store.count(status) for status in Status} == {
         Status.ROUTED: 25,
         Status.WAITING: 1,
         Status.DECIDED: 1,
+        Status.RETURNED: 0,
+        Status.FORGOTTEN: 0,
     }
 
 
 def test_all_cases_come_out_the_one_received_last_first(store: Store) -> None:
     received = {"kasus-1": 1, "kasus-2": 3, "kasus-3": 2}
     for case_id, hour in received.items():
-        store.add(replace(CASE, id=case_id, received_at=NOON + timedelta(hours=hour), created_at=NOON))
+        keep(store, replace(CASE, id=case_id, received_at=NOON + timedelta(hours=hour), created_at=NOON))
     store.decide("kasus-3", REVIEW)
     listed = list(store.newest())
     assert [case.id for case in listed] == ["kasus-2", "kasus-3", "kasus-1"]
@@ -208,17 +226,17 @@ def test_all_cases_come_out_the_one_received_last_first(store: Store) -> None:
 
 
 def test_cases_can_be_added_while_all_are_being_read(store: Store) -> None:
-    store.add(waiting_case(1))
+    keep(store, waiting_case(1))
     reading = store.newest()
     first = next(reading)
-    store.add(waiting_case(2))
+    keep(store, waiting_case(2))
     assert [first.id, *(case.id for case in reading)] == ["kasus-1"]
 
 
 def test_reviews_come_out_in_the_order_they_were_given(store: Store) -> None:
     order = [3, 1, 4, 0, 2]
     for number in sorted(order):
-        store.add(waiting_case(number))
+        keep(store, waiting_case(number))
     for number in order:
         store.decide(f"kasus-{number}", REVIEW)
     assert [case.id for case in store.reviewed()] == [f"kasus-{number}" for number in order]
@@ -234,7 +252,7 @@ def test_the_migrations_make_the_very_tables_that_the_code_expects(store: Store,
 
 
 def test_opening_twice_changes_nothing(store: Store, database: Path) -> None:
-    store.add(CASE)
+    keep(store, CASE)
     store.decide(CASE.id, REVIEW)
     before = dump(database)
     with closing(open_store(str(database))) as second:
@@ -243,7 +261,7 @@ def test_opening_twice_changes_nothing(store: Store, database: Path) -> None:
 
 
 def test_a_file_name_and_its_url_open_the_same_database(store: Store, database: Path) -> None:
-    store.add(CASE)
+    keep(store, CASE)
     with closing(open_store(f"sqlite:///{database}")) as second:
         assert second.get(CASE.id) == CASE
 
@@ -259,7 +277,7 @@ def test_the_files_of_a_new_database_are_for_its_owner_only(database: Path) -> N
     mask = os.umask(0)
     try:
         with closing(open_store(str(database))) as store:
-            store.add(CASE)
+            keep(store, CASE)
             modes = {path.name: path.stat().st_mode & 0o777 for path in database.parent.iterdir()}
     finally:
         os.umask(mask)
@@ -345,7 +363,7 @@ def test_commits_are_synced_and_readers_never_wait_for_a_writer(store: Store) ->
 
 
 def test_a_reader_does_not_wait_while_another_process_writes(store: Store, database: Path) -> None:
-    store.add(CASE)
+    keep(store, CASE)
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE cases SET channel = 'surat'")

@@ -12,15 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from data.complaint import Complaint, Confidentiality
 from model.bundle import URGENCY, Bundle
-from serving.app import create_app
 from serving.store import Store
 from serving.triage import Intake, Triage
+from tests.serving.clients import client_of
 from tests.serving.conftest import EARLIER, REGION
 from tests.serving.processes import PATIENCE, Server
 
@@ -39,7 +38,7 @@ NEW_KEYS = ("urgency_reasons", "jurisdiction", "completeness", "split", "similar
 
 @pytest.fixture
 def bold_client(bold_bundle: Bundle, store: Store) -> Iterator[TestClient]:
-    with TestClient(create_app(Triage(bold_bundle, REGION, store)), "http://127.0.0.1") as opened:
+    with client_of(Triage(bold_bundle, REGION, store)) as opened:
         yield opened
 
 
@@ -81,7 +80,7 @@ def test_danger_in_a_text_raises_the_urgency_and_is_told_in_indonesian(bundle: B
     head = bundle.heads[URGENCY]
     calm = replace(head, bias=head.bias + [100.0 * (label == "0") for label in head.labels])
     triage = Triage(replace(bundle, heads=bundle.heads | {URGENCY: calm}), REGION, store)
-    with TestClient(create_app(triage), "http://127.0.0.1") as client:
+    with client_of(triage) as client:
         urgency = take_in(client, FIRE)["prediction"]["urgency"]
         ordinary = take_in(client, RUBBISH)["prediction"]["urgency"]
     assert (urgency["level"], urgency["name"]) == (3, "darurat")
@@ -195,7 +194,7 @@ def test_a_server_that_starts_anew_finds_the_cases_of_before(server: Server) -> 
     while not similar and time.monotonic() < deadline:
         received_at -= timedelta(minutes=1)
         body = {"text": EARLIER, "received_at": received_at.isoformat()}
-        similar = httpx.post(f"{server.url}/v1/complaints", json=body).json()["similar"]
+        similar = server.post("/v1/complaints", json=body).json()["similar"]
     assert similar[0]["is_duplicate"]
     assert similar[0]["days_apart"] > 365
 

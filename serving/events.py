@@ -1,0 +1,87 @@
+"""Events: what other systems are told of a case, in the shape of CloudEvents 1.0, and never a citizen's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from serving.case import Case, Review, Status, new_id
+
+
+class EventType(StrEnum):
+    """What has happened to a case."""
+
+    ROUTED = "disposisi.case.routed"
+    REVIEW_REQUESTED = "disposisi.review.requested"
+    REVIEW_DECIDED = "disposisi.review.decided"
+    RETURNED = "disposisi.case.returned"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to a case. `number` is its place in the outbox, 0 before it is stored.
+
+    `happened_at` is aware. `data` is plain JSON: codes, levels, figures and ids, but no text, title, location or note.
+    """
+
+    number: int
+    id: str
+    type: EventType
+    case_id: str
+    region: str
+    happened_at: datetime
+    data: dict[str, Any]
+
+
+def routed_event(case: Case) -> Event:
+    """The program has routed a case by itself."""
+    return _event(EventType.ROUTED, case, case.created_at, _answered(case))
+
+
+def review_requested_event(case: Case) -> Event:
+    """A case waits for a moderator; agency, sector and urgency are what the program suggests."""
+    return _event(EventType.REVIEW_REQUESTED, case, case.created_at, _answered(case))
+
+
+def decided_event(case: Case, review: Review) -> Event:
+    """A moderator has decided. `case` may be as it was before the review; its note is not told."""
+    verdict = review.verdict
+    told = {"agency": verdict.agency, "sector": verdict.sector, "urgency": verdict.urgency}
+    told |= {"status": Status.DECIDED.value, "decided_by": review.reviewer}
+    return _event(EventType.REVIEW_DECIDED, case, review.decided_at, told)
+
+
+def returned_event(case: Case, agency: str, at: datetime) -> Event:
+    """An agency has sent the case back. `case` may be as it was before; the agency's reason is not told."""
+    told = {"agency": agency, "sector": _sector(case), "urgency": case.urgency, "status": Status.RETURNED.value}
+    return _event(EventType.RETURNED, case, at, told)
+
+
+def cloud_event(event: Event) -> dict[str, Any]:
+    """The event as a CloudEvent 1.0, ready to be written as JSON (structured mode)."""
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": f"/disposisi/{event.region}",
+        "type": event.type.value,
+        "subject": event.case_id,
+        "time": event.happened_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": event.data,
+    }
+
+
+def _answered(case: Case) -> dict[str, Any]:
+    told = {"agency": case.agency, "sector": _sector(case), "urgency": case.urgency, "status": case.status.value}
+    return told | {"probability": case.answer.probability}
+
+
+def _sector(case: Case) -> str:
+    return case.review.verdict.sector if case.review else case.answer.sector
+
+
+def _event(kind: EventType, case: Case, at: datetime, told: dict[str, Any]) -> Event:
+    data = told | {"intake_id": case.intake_id or None, "model_version": case.answer.model_version}
+    return Event(0, new_id(), kind, case.id, case.complaint.region, at, data)

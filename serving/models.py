@@ -1,0 +1,66 @@
+"""Changing the model while the service runs: a new bundle is verified and warmed before it takes over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock, Thread
+
+from data.errors import BundleError, DisposisiError
+from model.bundle import Bundle, load_bundle
+from serving.triage import Triage
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+
+class ReloadUnderway(DisposisiError):
+    """A reload while another one is at work."""
+
+
+class Models:
+    """The bundle at work and the folder it came from. `tell` lets the other processes of a service know of a change."""
+
+    def __init__(self, triage: Triage, folder: Path, tell: Callable[[Path], None] = lambda _: None) -> None:
+        self.folder = folder
+        self.reloads = 0
+        self._triage = triage
+        self._tell = tell
+        self._busy = Lock()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that answers now."""
+        return self._triage.bundle
+
+    def reload(self, name: str = "") -> Bundle:
+        """Answer with the bundle of that name beside the present one, or with the present folder read anew.
+
+        Raises `BundleError` for one that can't be used, after which all is as it was, and `ReloadUnderway`.
+        """
+        bundle = self.follow(self._beside(name) if name else self.folder)
+        self._tell(self.folder)
+        return bundle
+
+    def follow(self, folder: Path) -> Bundle:
+        """Answer with the bundle of a folder, which another process may have chosen."""
+        if not self._busy.acquire(blocking=False):
+            raise ReloadUnderway("A bundle is being loaded already. Wait until it answers, then ask again.")
+        try:
+            bundle = load_bundle(folder)
+            self._triage.renew(bundle)
+            self.folder = folder
+            self.reloads += 1
+        finally:
+            self._busy.release()
+        # Beside the answers: the cases of before are only looked at for similar ones.
+        Thread(target=self._triage.recall, name="recall", daemon=True).start()
+        return bundle
+
+    def _beside(self, name: str) -> Path:
+        """The folder of that name beside the present one; never one elsewhere, nor a link that leads there."""
+        around = self.folder.resolve().parent
+        found = (around / name).resolve()
+        if not _NAME.fullmatch(name) or found.parent != around:
+            raise BundleError(f"{name!r} is no bundle's name: give that of a folder beside the present bundle.")
+        return found

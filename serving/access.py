@@ -20,7 +20,7 @@ from serving.keys import KeyRecord, Keys
 from serving.moderators import ModeratorRecord, Moderators, Session
 from serving.passwords import BadPassword, make_password
 from serving.store import Store
-from serving.tables import keys, moderators
+from serving.tables import moderators
 
 __all__ = [
     "Access",
@@ -53,7 +53,7 @@ class Access(Keys, Moderators):
         Moderators.__init__(self, store, clock, passwords or PasswordHash.recommended())
 
     def first_start(self) -> str | None:
-        """The one-time password of the new moderator `admin`, if there are neither moderators nor keys; else None."""
+        """The one-time password of the new moderator `admin`, if there is no moderator yet; else None."""
         with self._store.reading() as connection:
             if not _is_empty(connection):
                 return None
@@ -68,4 +68,4 @@ class Access(Keys, Moderators):
 
 
 def _is_empty(connection: Connection) -> bool:
-    return not any(connection.execute(select(column).limit(1)).first() for column in (moderators.c.name, keys.c.id))
+    return connection.execute(select(moderators.c.name).limit(1)).first() is None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import BaseModel
@@ -19,7 +17,7 @@ from data.errors import UnknownName
 from data.region import known_regions, load_region
 from model.bundle import FORMAT
 from model.encoder import seconds_per_text
-from model.routing import Outcome
+from model.routing import Outcome, Routers
 from serving.access import Caller, Scope
 from serving.answers import (
     CaseAnswer,
@@ -29,6 +27,7 @@ from serving.answers import (
     EventsPage,
     Health,
     ModelAnswer,
+    PredictionAnswer,
     Predictions,
     Readiness,
     RegionAnswer,
@@ -125,26 +124,23 @@ def _complaints(routes: APIRouter, service: Service) -> None:
         """
         intake = new.to_intake(region_for(caller, new.region) or triage.region)
         identities = _identities(caller, idempotency_key, intake.complaint.region, new.intake_id)
-        fingerprint = _fingerprint(new) if identities else ""
         if len(new.text) > _LONG:
-            taken = await run_in_threadpool(triage.take_in, intake, identities, fingerprint)
+            taken = await run_in_threadpool(triage.take_in, intake, identities)
         else:
-            taken = triage.take_in(intake, identities, fingerprint)
+            taken = triage.take_in(intake, identities)
         added = await asyncio.wrap_future(taken.added)
-        case = triage.kept(taken, added) if added.is_new else await run_in_threadpool(triage.kept, taken, added)
-        service.metrics.answered(Outcome(case.answer.outcome), case.answer.sector, case.answer.probability)
+        if added.is_new:
+            case = triage.kept(taken, added)
+            service.metrics.answered(Outcome(case.answer.outcome), case.answer.sector, case.answer.probability)
+        else:
+            case = await run_in_threadpool(triage.kept, taken, added)
+            await run_in_threadpool(_record_look, service, case, caller)
         return _written(case_answer(case), 201 if added.is_new else 200, {"Location": f"/v1/cases/{case.id}"})
 
 
 def _identities(caller: Caller, key: str, region: str, intake_id: str) -> list[Identity]:
     found = [Identity(caller.name, key)] if key else []
     return [*found, Identity(f"{REGION_OWNER}{region}", intake_id)] if intake_id else found
-
-
-def _fingerprint(new: NewComplaint) -> str:
-    """The same for bodies that say the same, whatever their spelling as JSON; 64 characters."""
-    said = json.dumps(new.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _cases(routes: APIRouter, service: Service) -> None:
@@ -201,8 +197,8 @@ def _cases(routes: APIRouter, service: Service) -> None:
         case = store.get(case_id, caller.region)
         if new.agency:
             _require_agency(case, new.agency)
-        returned = triage.give_back(case_id, new.agency, new.reason, by=caller.name, region=caller.region)
         _record_look(service, case, caller)
+        returned = triage.give_back(case_id, new.agency, new.reason, by=caller.name, region=caller.region)
         return _written(case_answer(returned), 201)
 
 
@@ -264,8 +260,8 @@ def _reviews(routes: APIRouter, service: Service) -> None:
         """Confirms or corrects what the program suggested; what was suggested stays in the case."""
         case = store.get(case_id, caller.region)
         _require_agency(case, new.agency, new.sector)
-        triage.decide(case_id, new.to_verdict(), by=caller.name, region=caller.region)
         _record_look(service, case, caller)
+        triage.decide(case_id, new.to_verdict(), by=caller.name, region=caller.region)
         return _written(case_answer(store.get(case_id)))
 
 
@@ -283,18 +279,19 @@ def _require_agency(case: Case, code: str, sector: str | None = None) -> None:
 def _predictions(routes: APIRouter, service: Service) -> None:
     triage = service.triage
 
-    def predict(item: ComplaintText, explain: bool) -> Any:
-        complaint = item.to_complaint()
-        routed = triage.route(complaint)
+    def predict(item: ComplaintText, explain: bool, routers: Routers) -> PredictionAnswer:
+        complaint = replace(item.to_complaint(), region=item.region or triage.region)
+        reading = routers.bundle.read(complaint)
+        routed = routers.route(complaint, reading)
         choice = routed.disposition.choice
         service.metrics.answered(routed.disposition.outcome, choice.sector, choice.probability)
-        explanation = triage.explain(complaint, choice.sector) if explain else None
-        return prediction_answer(routed, load_region(complaint.region or triage.region), explanation)
+        explanation = routers.bundle.explain_reading(reading, choice.sector) if explain else None
+        return prediction_answer(routed, load_region(complaint.region), explanation)
 
     def predict_all(new: NewPredictions) -> Response:
-        version = triage.bundle.version
-        answers = [predict(item, new.explain) for item in new.complaints]
-        return _written(Predictions(model_version=version, predictions=answers))
+        routers = triage.at_work
+        answers = [predict(item, new.explain, routers) for item in new.complaints]
+        return _written(Predictions(model_version=routers.bundle.version, predictions=answers))
 
     @routes.post(
         "/v1/predictions",
@@ -384,8 +381,6 @@ def _facts(routes: APIRouter, service: Service) -> None:
     def reload_model(new: Reload) -> Response:
         """Verifies and warms the bundle before it takes over; one that won't do changes nothing."""
         bundle = service.models.reload(new.bundle)
-        service.metrics.reloads.inc()
-        service.metrics.set_model(bundle.version, FORMAT)
         return _written(model_answer(bundle, service.models.folder.name))
 
 

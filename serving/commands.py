@@ -191,7 +191,10 @@ def dead_events(
 
 @events_app.command("retry")
 def retry_events(
-    number: Annotated[int | None, typer.Argument(help="The event's number; default: all that were given up.")] = None,
+    number: Annotated[
+        int | None,
+        typer.Argument(help="Its number; default: all given up or waiting for another try."),
+    ] = None,
     database: Database = DEFAULT_DATABASE,
 ) -> None:
     """Try again to deliver what was given up.

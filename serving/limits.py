@@ -73,9 +73,10 @@ class BodyLimit:
             await refusal(scope, 413, too_large, {"Connection": "close"})(scope, receive, send)
             return
         # Reading ahead costs no more than the parser would, and lets the answer be a plain 413.
+        started = asyncio.get_running_loop().time()
         messages = [await _first(receive)]
         try:
-            async with asyncio.timeout(SECONDS_FOR_BODY if messages[0].get("more_body") else None):
+            async with asyncio.timeout_at(started + SECONDS_FOR_BODY if messages[0].get("more_body") else None):
                 size = len(messages[0].get("body", b""))
                 while messages[-1].get("more_body") and size <= self._limit:
                     messages.append(await receive())

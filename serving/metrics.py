@@ -20,6 +20,7 @@ from prometheus_client import (
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.sectors import OTHER, all_sectors
+from model.bundle import FORMAT, Bundle
 from model.routing import Outcome
 from serving.logs import LOGGER, UNANSWERED, known_method, route_template
 
@@ -131,6 +132,11 @@ class Metrics:
         key = (outcome.value, sector)
         (self._outcomes.get(key) or self._outcomes[outcome.value, OTHER]).inc()
         self._confidence.observe(confidence)
+
+    def changed(self, bundle: Bundle) -> None:
+        """Another bundle has taken over."""
+        self.reloads.inc()
+        self.set_model(bundle.version, FORMAT)
 
     def set_model(self, version: str, form: int) -> None:
         """Say which bundle answers; the one before is forgotten."""

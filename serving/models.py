@@ -19,12 +19,21 @@ class ReloadUnderway(DisposisiError):
 
 
 class Models:
-    """The bundle at work and the folder it came from. `tell` lets the other processes of a service know of a change."""
+    """The bundle at work and the folder it came from. `tell` lets the other processes of a service know of a change.
 
-    def __init__(self, triage: Triage, folder: Path, tell: Callable[[Path], None] = lambda _: None) -> None:
+    `on_change` is told of every bundle that takes over.
+    """
+
+    def __init__(
+        self,
+        triage: Triage,
+        folder: Path,
+        tell: Callable[[Path], None] = lambda _: None,
+        on_change: Callable[[Bundle], None] = lambda _: None,
+    ) -> None:
         self.folder = folder
-        self.reloads = 0
         self._triage = triage
+        self._on_change = on_change
         self._tell = tell
         self._busy = Lock()
 
@@ -38,21 +47,25 @@ class Models:
 
         Raises `BundleError` for one that can't be used, after which all is as it was, and `ReloadUnderway`.
         """
-        bundle = self.follow(self._beside(name) if name else self.folder)
-        self._tell(self.folder)
-        return bundle
-
-    def follow(self, folder: Path) -> Bundle:
-        """Answer with the bundle of a folder, which another process may have chosen."""
         if not self._busy.acquire(blocking=False):
             raise ReloadUnderway("A bundle is being loaded already. Wait until it answers, then ask again.")
         try:
-            bundle = load_bundle(folder)
-            self._triage.renew(bundle)
-            self.folder = folder
-            self.reloads += 1
+            bundle = self._load(self._beside(name) if name else self.folder)
         finally:
             self._busy.release()
+        self._tell(self.folder)
+        return bundle
+
+    def follow(self, chosen: Callable[[], Path]) -> Bundle:
+        """Answer with the bundle of the folder that was chosen elsewhere; asked for once what is being loaded is."""
+        with self._busy:
+            return self._load(chosen())
+
+    def _load(self, folder: Path) -> Bundle:
+        bundle = load_bundle(folder)
+        self._triage.renew(bundle)
+        self.folder = folder
+        self._on_change(bundle)
         # Beside the answers: the cases of before are only looked at for similar ones.
         Thread(target=self._triage.recall, name="recall", daemon=True).start()
         return bundle

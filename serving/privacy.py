@@ -174,6 +174,8 @@ def _empty(connection: Connection, ids: Sequence[str], *, emptied_at: datetime) 
     connection.execute(update(cases).where(cases.c.id.in_(ids)).values(gone))
     connection.execute(update(reviews).where(reviews.c.case_id.in_(ids), reviews.c.note != "").values(note=""))
     connection.execute(update(returns).where(returns.c.case_id.in_(ids), returns.c.reason != "").values(reason=""))
+    # What a request said could be found out from its hash by trying.
+    connection.execute(update(requests).where(requests.c.case_id.in_(ids)).values(fingerprint=""))
     told = connection.execute(select(answers.c.case_id, answers.c.detail).where(answers.c.case_id.in_(ids))).all()
     statement = (
         update(answers)

@@ -67,6 +67,9 @@ STATUS_OF: dict[type[Exception], HTTPStatus] = {
 }
 
 
+_PERHAPS_KEPT = (
+    "Whether it was kept isn't sure: send it again with the same intake_id or Idempotency-Key, which can't double it."
+)
 _HEADERS_OF: dict[type[Exception], dict[str, str]] = {
     NotAuthorised: {"WWW-Authenticate": "Bearer"},
     TooBusy: {"Retry-After": "1"},
@@ -93,8 +96,10 @@ def handle_problems(app: FastAPI) -> None:
         if request.url.path.startswith(DESK_PATHS):
             return error_page(status)
         if isinstance(error, SQLAlchemyError):
-            return problem(status, "The database can't be reached. Nothing was kept; send it again later.",
-                           headers={"Retry-After": "5"})  # fmt: skip
+            # A connection that is lost during a commit leaves open whether that was done.
+            lost = getattr(error, "connection_invalidated", False)
+            detail = f"The database can't be reached. {_PERHAPS_KEPT if lost else 'Nothing was kept; send it later.'}"
+            return problem(status, detail, headers={"Retry-After": "5"})
         headers = next((told for kind, told in _HEADERS_OF.items() if isinstance(error, kind)), None)
         return problem(status, str(error), getattr(error, "errors", ()), headers)
 
@@ -121,7 +126,7 @@ def handle_problems(app: FastAPI) -> None:
     async def unforeseen(request: Request, _error: Exception) -> Response:
         if request.url.path.startswith(DESK_PATHS):
             return error_page(500)
-        return problem(500, "Something went wrong here. Nothing was kept; tell the operator the time of this request.")
+        return problem(500, f"Something went wrong here. {_PERHAPS_KEPT} Tell the operator this answer's X-Request-Id.")
 
     for kind in STATUS_OF:
         app.add_exception_handler(kind, known)

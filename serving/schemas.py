@@ -69,7 +69,7 @@ def _is_of_our_time(value: datetime | None) -> datetime | None:
 
 def _is_opaque(value: str) -> str:
     if value and mask_for_storage(value, Confidentiality.TERBUKA) != value:
-        raise ValueError("a reference that means nothing outside the intake system, not a number, name or address")
+        raise ValueError("a reference that means nothing outside the intake, not a phone or ID number, name or address")
     return value
 
 
@@ -133,7 +133,6 @@ class NewComplaint(ComplaintText):
     intake_id: Annotated[
         CitizensText,
         Field(max_length=LONGEST_NAME, description="The intake's own id: sent again, it gives the same case."),
-        AfterValidator(_is_opaque),
     ] = ""
     reporter: Annotated[
         CitizensText,

@@ -28,7 +28,7 @@ from serving.database import open_store
 from serving.delivery import Deliverer
 from serving.logs import RequestLog, configure_logs
 from serving.metrics import Metrics
-from serving.models import Models, ReloadUnderway
+from serving.models import Models
 from serving.outbox import Outbox
 from serving.settings import Settings
 from serving.triage import Triage
@@ -78,16 +78,24 @@ def _announce(
 
 
 def _serve(
-    settings: Settings, listener: socket.socket, bundle: Bundle, region: str, number: int = 0, chosen: int | None = None
+    settings: Settings,
+    listener: socket.socket,
+    bundle: Bundle,
+    region: str,
+    number: int = 0,
+    chosen: int | None = None,
+    *,
+    replaces: bool = False,
 ) -> None:
-    """One process. `chosen` is a file in which workers tell each other which bundle to answer with."""
+    """One process; `replaces`: another that died.
+
+    `chosen` is a file in which workers tell each other which bundle to answer with.
+    """
     store = open_store(settings.database)
     triage, metrics = Triage(bundle, region, store), Metrics(str(number))
-    models = Models(triage, settings.bundle, _tell_others(chosen))
+    models = Models(triage, settings.bundle, _tell_others(chosen), metrics.changed)
     service = Service(triage, models, Outbox(store), metrics, delivers=settings.webhook_url is not None)
     metrics.set_model(bundle.version, FORMAT)
-    if chosen is not None and os.pread(chosen, 1, 0):
-        _follow(service, chosen)  # a worker in the place of one that died: others may have changed the bundle since
     upkeep = Upkeep(triage, keep_retention=settings.keep_retention)
     deliverer = _deliverer(settings, service)
     # Beside the first answers: the cases of before are only looked at for similar ones.
@@ -111,6 +119,9 @@ def _serve(
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: setattr(server, "should_exit", True))
     signal.signal(signal.SIGHUP, lambda *_: Thread(target=_follow, args=(service, chosen), daemon=True).start())
+    if replaces or (chosen is not None and os.pread(chosen, 1, 0)):
+        # The others may have changed the bundle since it was loaded here, or while this process didn't listen yet.
+        _follow(service, chosen)
     try:
         server.run(sockets=[listener])
     finally:
@@ -128,13 +139,13 @@ def _deliverer(settings: Settings, service: Service) -> Deliverer | None:
 
 def _follow(service: Service, chosen: int | None) -> None:
     """Answer with the bundle that was chosen, or with the present folder read anew; told in the log."""
-    folder = service.models.folder
-    if chosen is not None and (written := os.pread(chosen, 4096, 0)):
-        folder = Path(written.split(b"\n", 1)[0].decode())
+
+    def folder() -> Path:
+        written = os.pread(chosen, 4096, 0).split(b"\n") if chosen is not None else []
+        return Path(os.fsdecode(written[0])) if len(written) > 1 else service.models.folder
+
     try:
         bundle = service.models.follow(folder)
-    except ReloadUnderway:
-        return
     except DisposisiError as error:
         _log.error("bundle not loaded, the present one goes on", reason=type(error).__name__)
         return
@@ -143,11 +154,14 @@ def _follow(service: Service, chosen: int | None) -> None:
 
 def _tell_others(chosen: int | None) -> Callable[[Path], None]:
     """How a worker that was asked for another bundle lets the others know: by the file, and the parent's signal."""
+    parent = os.getppid()
 
     def tell(folder: Path) -> None:
-        if chosen is not None:
+        # With a parent that died, the one in its place is somebody else's.
+        if chosen is not None and os.getppid() == parent:
+            os.ftruncate(chosen, 0)
             os.pwrite(chosen, os.fsencode(folder.resolve()) + b"\n", 0)
-            os.kill(os.getppid(), signal.SIGHUP)
+            os.kill(parent, signal.SIGHUP)
 
     return tell
 
@@ -160,7 +174,8 @@ def _supervise(settings: Settings, listener: socket.socket, bundle: Bundle, regi
     def hand_on(number: int, _frame: object) -> None:
         nonlocal stopping
         if number != signal.SIGHUP:
-            stopping = True
+            # Uvicorn takes a second SIGINT for haste.
+            number, stopping = signal.SIGTERM, True
             listener.close()  # else the system would go on taking connections that nobody answers
         for pid in list(workers):
             with suppress(ProcessLookupError):
@@ -170,7 +185,7 @@ def _supervise(settings: Settings, listener: socket.socket, bundle: Bundle, regi
         for each in _SIGNALS:
             signal.signal(each, hand_on)
 
-        def start(number: int) -> None:
+        def start(number: int, *, replaces: bool = False) -> None:
             # A signal in between would find a worker that isn't listed, or one that takes itself for the parent.
             signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
             pid = os.fork()
@@ -180,8 +195,9 @@ def _supervise(settings: Settings, listener: socket.socket, bundle: Bundle, regi
                     for each in _SIGNALS:
                         signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else signal.SIG_DFL)
                     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+                    os.setpgrp()  # Ctrl-C is for the parent, which asks each worker to stop
                     _end_with_the_parent()
-                    _serve(settings, listener, bundle, region, number, chosen.fileno())
+                    _serve(settings, listener, bundle, region, number, chosen.fileno(), replaces=replaces)
                     code = 0
                 except BaseException as error:
                     _log.critical("worker failed", exc_info=error)
@@ -202,7 +218,7 @@ def _supervise(settings: Settings, listener: socket.socket, bundle: Bundle, regi
                 time.sleep(_PAUSE_SECONDS)
                 # The pause may have been the moment to stop.
                 if not stopping:
-                    start(number)
+                    start(number, replaces=True)
 
 
 def _end_with_the_parent() -> None:

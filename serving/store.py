@@ -91,6 +91,8 @@ class Wanted:
 
 
 REGION_OWNER = "region:"
+# The fingerprint of a request whose case was emptied: what it said is no longer known, so it is taken for the same.
+_EMPTIED = ""
 # A place in a listing: the values that order its last case.
 Place = tuple[Any, ...]
 
@@ -147,30 +149,26 @@ class Store:
             known = _known_requests(connection, group)
             results: list[Added | Exception] = []
             fresh: list[Addition] = []
+            made: list[dict[str, Any]] = []
             for addition in group:
                 found = {known[identity] for identity in addition.identities if identity in known}
                 if not found:
                     fresh.append(addition)
                     results.append(Added(addition.case.id, True))
-                elif len(found) == 1 and next(iter(found))[0] == addition.fingerprint:
+                elif len(found) == 1 and next(iter(found))[0] in (addition.fingerprint, _EMPTIED):
                     results.append(Added(next(iter(found))[1], False))
                 else:
                     results.append(OtherBody(_OTHER_BODY))
                     continue
+                case_id = results[-1].case_id  # type: ignore[union-attr]
                 for identity in addition.identities:
-                    known.setdefault(identity, (addition.fingerprint, results[-1].case_id))  # type: ignore[union-attr]
+                    if identity not in known:
+                        known[identity] = (addition.fingerprint, case_id)
+                        made.append({**vars(identity), "case_id": case_id, **_asked(addition)})
             _insert_cases(connection, fresh)
+            if made:
+                connection.execute(insert(requests), made)
         return results
-
-    def find_request(self, identities: Sequence[Identity], fingerprint: str) -> str | None:
-        """The id of the case that one of the identities has made before; `OtherBody` if with another body."""
-        if not identities:
-            return None
-        with self.reading() as connection:
-            found = set(_requests(connection, identities).values())
-        if len(found) > 1 or any(known != fingerprint for known, _ in found):
-            raise OtherBody(_OTHER_BODY)
-        return next((case_id for _, case_id in found), None)
 
     def get(self, case_id: str, region: str = "") -> Case:
         """The case of that id, with its latest review and return; `NoSuchCase` if there is none (in the region)."""
@@ -322,18 +320,15 @@ def _requests(connection: Connection, asked: Sequence[Identity]) -> dict[Identit
     return {Identity(row.owner, row.key): (row.fingerprint, row.case_id) for row in connection.execute(query)}
 
 
+def _asked(addition: Addition) -> dict[str, Any]:
+    return {"fingerprint": addition.fingerprint, "created_at": addition.case.created_at}
+
+
 def _insert_cases(connection: Connection, group: Sequence[Addition]) -> None:
     if not group:
         return
     connection.execute(insert(cases), [_case_values(each.case) for each in group])
     connection.execute(insert(answers), [{"case_id": each.case.id, **vars(each.case.answer)} for each in group])
-    made = [
-        {**vars(identity), "fingerprint": each.fingerprint, "case_id": each.case.id, "created_at": each.case.created_at}
-        for each in group
-        for identity in each.identities
-    ]
-    if made:
-        connection.execute(insert(requests), made)
     _insert_events(connection, [event for each in group for event in each.events])
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from data.complaint import Complaint, Confidentiality
@@ -90,17 +92,15 @@ class Triage:
         for index in self._similar:
             index.forget(case_id)
 
-    def route(self, complaint: Complaint) -> Routed:
-        """Predict and decide, keeping nothing."""
-        return self._routers.route(complaint)
+    @property
+    def at_work(self) -> Routers:
+        """The bundle with its regions; who asks several things of it holds on to it, since another may take over."""
+        return self._routers
 
-    def explain(self, complaint: Complaint, sector: str) -> Explanation:
-        """The words that spoke for and against a sector."""
-        return self.bundle.explain_sector(replace(complaint, region=complaint.region or self.region), sector)
-
-    def take_in(self, intake: Intake, identities: Sequence[Identity] = (), fingerprint: str = "") -> TakenIn:
+    def take_in(self, intake: Intake, identities: Sequence[Identity] = ()) -> TakenIn:
         """Mask and route a complaint, and hand it to the store. Raises `TooBusy`."""
         case, traits = self._assess(intake)
+        fingerprint = _fingerprint(case, intake.received_at) if identities else ""
         addition = Addition(case, _told_at_start(case), tuple(identities), fingerprint)
         return TakenIn(case, self.store.add(addition), traits)
 
@@ -112,9 +112,9 @@ class Triage:
             index.add(taken.case.id, traits, taken.case.received_at)
         return taken.case
 
-    def receive(self, intake: Intake, identities: Sequence[Identity] = (), fingerprint: str = "") -> Case:
+    def receive(self, intake: Intake, identities: Sequence[Identity] = ()) -> Case:
         """Take a complaint in: mask it, route it, keep it. What is returned is on disk."""
-        taken = self.take_in(intake, identities, fingerprint)
+        taken = self.take_in(intake, identities)
         return self.kept(taken, taken.added.result())
 
     def decide(self, case_id: str, verdict: Verdict, *, by: str = "", region: str = "") -> Review:
@@ -189,6 +189,13 @@ class Triage:
             detail=routed_detail(routed, words_kept=not secret)
             | {"explanation": explanation_detail(explanation, 0 if secret else WORDS_KEPT)},
         )
+
+
+def _fingerprint(case: Case, received_at: datetime | None) -> str:
+    """The same for requests that say the same; 64 characters. Of the masked words: a hash of a number gives it away."""
+    said = [*vars(case.complaint).values(), case.channel, case.confidentiality.value, case.intake_id, case.reporter]
+    said.append(received_at.astimezone(UTC).isoformat() if received_at else "")
+    return sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
 
 def _told_at_start(case: Case) -> tuple[Event, ...]:

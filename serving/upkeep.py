@@ -6,11 +6,9 @@ from datetime import timedelta
 from threading import Event, Thread
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from serving.privacy import drop_old_requests, drop_old_sessions, emptied_since, empty_old_texts
 from serving.triage import Triage
-from serving.writer import TooBusy
 
 _EVERY_SECONDS = 30.0
 _A_DAY = timedelta(days=1)
@@ -61,6 +59,7 @@ class Upkeep:
         while not self._stop.is_set():
             try:
                 self.once()
-            except (SQLAlchemyError, TooBusy) as error:
+            except Exception as error:
+                # Whatever it was, the next day has its texts too.
                 _log.warning("upkeep put off", exc_info=error)
             self._stop.wait(_EVERY_SECONDS)

@@ -738,7 +738,7 @@ def test_rows_export_refuses_a_file_that_is_no_database(tmp_path: Path) -> None:
     [
         (("--bundle", "nope"), "There is no bundle at nope"),
         (("--region", "bogor"), "No region 'bogor'"),
-        (("--host", "0.0.0.0"), "0.0.0.0"),
+        (("--host", "192.0.2.1"), "Can't listen on 192.0.2.1"),
     ],
 )
 def test_serve_refuses_what_it_can_not_serve(

@@ -21,6 +21,7 @@ import numpy as np
 
 from data.complaint import LabelledRow
 from data.rows import read_rows
+from serving.demo import make_key
 
 ROOT = Path(__file__).parent.parent
 EXPORT = ROOT.parent / "shared" / "datasets" / "lapor_export_kab_bandung_2024.xlsx"
@@ -39,13 +40,14 @@ def main() -> int:
     rows = read_rows([given.export], REGION, labels=False).rows
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "export.db"
+        key = make_key(database)
         process, address = start(given.bundle, database)
-        ids, statuses, seconds = send(address, rows)
-        before = read_back(address, ids)
+        ids, statuses, seconds = send(address, key, rows)
+        before = read_back(address, key, ids)
         process.send_signal(signal.SIGKILL)
         process.wait()
         process, address = start(given.bundle, database)
-        after = read_back(address, ids)
+        after = read_back(address, key, ids)
         process.terminate()
         process.wait()
     milliseconds = np.array(seconds) * 1000
@@ -68,10 +70,12 @@ def start(bundle: Path, database: Path) -> tuple[subprocess.Popen[str], str]:
     sys.exit(f"the server ended with {process.wait()}")
 
 
-def send(address: str, rows: list[LabelledRow]) -> tuple[list[str], list[int], list[float]]:
+def send(address: str, key: str, rows: list[LabelledRow]) -> tuple[list[str], list[int], list[float]]:
     """The cases' ids, the answers' statuses and the seconds each took."""
     ids, statuses, seconds = [], [], []
-    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+    with httpx.Client(
+        base_url=address, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30
+    ) as client:
         for row in rows:
             body = {"text": row.complaint.text, "title": row.complaint.title, "location": row.complaint.location}
             started = time.perf_counter()
@@ -83,9 +87,15 @@ def send(address: str, rows: list[LabelledRow]) -> tuple[list[str], list[int], l
     return ids, statuses, seconds
 
 
-def read_back(address: str, ids: list[str]) -> int:
+def _client(address: str, key: str) -> httpx.Client:
+    return httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30)
+
+
+def read_back(address: str, key: str, ids: list[str]) -> int:
     """How many cases can be read, each with its prediction."""
-    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+    with httpx.Client(
+        base_url=address, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30
+    ) as client:
         answers = [client.get(f"/v1/cases/{case_id}") for case_id in ids]
     return sum(a.status_code == 200 and json.loads(a.text)["prediction"]["sector"] != "" for a in answers)
 

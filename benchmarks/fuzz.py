@@ -19,8 +19,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from benchmarks.load import ROOT
-from benchmarks.serving import load_average, service
-from benchmarks.startup import train
+from benchmarks.serving import load_average, service, train
 from tests.serving.processes import running_postgresql
 
 CONFIGURATION = ROOT / "tests" / "serving" / "schemathesis.toml"

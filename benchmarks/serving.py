@@ -31,13 +31,14 @@ from sqlalchemy import create_engine, text
 from benchmarks.accuracy import SAMPLES, SHARED, SOURCES
 from benchmarks.load import Job, Window, cpu_of, free_port, measure, memory_of, started
 from benchmarks.serving_peers import PEERS, installed, save_pipeline, write_files
-from benchmarks.startup import train
 from data.complaint import LabelledRow
 from data.region import known_regions
 from data.rows import read_rows
 from serving.access import Access, Scope
 from serving.database import open_store
 from tests.serving.processes import running_postgresql
+from training.fitting import fit
+from training.recipe import find_recipe
 
 REGION = "kab-tangerang"
 # The limit of requests a minute is not what is measured here.
@@ -302,6 +303,18 @@ def _wanted(what: str, reached: float, least: float | None = None, most: float |
         print(f"- {what}: {reached:,.2f}, wanted at least {least:,}: {'yes' if reached >= least else '**no**'}")
     if most is not None:
         print(f"- {what}: {reached:,.2f}, wanted less than {most:,}: {'yes' if reached < most else '**no**'}")
+
+
+def train(folder: Path) -> Path:
+    """A bundle of the size a regency will have."""
+    if SHARED.is_dir():
+        files = [*(SHARED / name for name in SOURCES.values()), SAMPLES]
+        rows = read_rows(files, "kab-tangerang", annotations=SHARED / "annotations.csv").rows
+    else:
+        print("The real complaints (../shared/datasets beside the checkout) are not here: trained on the samples.")
+        rows = read_rows([SAMPLES], "kab-tangerang").rows
+    fit(rows, find_recipe("default"), "kab-tangerang").bundle.save(folder)
+    return folder
 
 
 if __name__ == "__main__":

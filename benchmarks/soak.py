@@ -26,8 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.load import SERVER_CORE, Job, Window, ask, measure, memory_of
-from benchmarks.serving import TOGETHER, complaint_bodies, complaints, load_average, service
-from benchmarks.startup import train
+from benchmarks.serving import TOGETHER, complaint_bodies, complaints, load_average, service, train
 from data.complaint import LabelledRow
 from model.bundle import load_bundle
 from model.similar import SimilarCases

@@ -6,13 +6,12 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from alembic.util.exc import CommandError
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from data.errors import DisposisiError
-from serving.migrate import migrate
+from serving.migrate import CannotMigrate, migrate
 from serving.store import Store
 
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
@@ -32,7 +31,7 @@ def open_store(database: str, *, must_exist: bool = False) -> Store:
     try:
         engine = _sqlite(url, must_exist) if url.get_backend_name() == _SQLITE else _postgresql(url)
         migrate(engine)
-    except (SQLAlchemyError, ModuleNotFoundError, OSError, CommandError) as error:
+    except (SQLAlchemyError, ModuleNotFoundError, OSError, CannotMigrate) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise CannotOpen(f"Can't open the database {name}: {reason}.") from None
     return Store(engine, name)

@@ -58,9 +58,9 @@ def main() -> int:
 
 
 def make_key(database: Path) -> str:
-    """The token of a key that may take complaints in."""
+    """The token of a key that may take complaints in and read cases."""
     with closing(open_store(str(database))) as store:
-        return Access(store).create_key("demonstration", [Scope.INTAKE])[1]
+        return Access(store).create_key("demonstration", [Scope.INTAKE, Scope.DATA])[1]
 
 
 @contextmanager

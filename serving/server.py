@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -25,7 +26,6 @@ from serving.access import Access
 from serving.api import Service
 from serving.app import create_app
 from serving.database import open_store
-from serving.delivery import Deliverer
 from serving.logs import RequestLog, configure_logs
 from serving.metrics import Metrics
 from serving.models import Models
@@ -34,6 +34,9 @@ from serving.settings import Settings
 from serving.triage import Triage
 from serving.upkeep import Upkeep
 from serving.wire import PatientProtocol
+
+if TYPE_CHECKING:
+    from serving.delivery import Deliverer
 
 # A worker that dies as soon as it starts is not started again and again at full speed.
 _PAUSE_SECONDS = 1.0
@@ -134,6 +137,8 @@ def _serve(
 def _deliverer(settings: Settings, service: Service) -> Deliverer | None:
     if settings.webhook_url is None or settings.webhook_secret is None:
         return None
+    from serving.delivery import Deliverer  # its HTTP client would cost every start a tenth of a second
+
     return Deliverer(service.triage.store, str(settings.webhook_url), settings.webhook_secret.get_secret_value())
 
 

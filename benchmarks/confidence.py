@@ -35,12 +35,12 @@ from data.corpus import corpus_beside
 from model.bundle import SECTOR
 from model.features import Floats
 from model.heads import set_probabilities, softmax
+from model.promise import choose_set_level, choose_threshold
 from training.calibration import cross_fitted_confidence, cross_fitted_sets, fit_confidence, fit_set_weights
 from training.features import hide_views, make_features, regions_with_rows, vocabulary_of
 from training.figures import calibration_error
 from training.fitting import CONFIDENCE_FOLDS, SET_FOLDS
 from training.heads import fit_head
-from training.promise import choose_set_level, choose_threshold
 from training.recipe import RECIPES
 from training.splitting import Bools, Ints, assign_folds
 

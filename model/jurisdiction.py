@@ -119,7 +119,7 @@ class JurisdictionJudge:
             for spelling in {cue.phrase, self.chain.prepare(Complaint(cue.phrase)).words}:
                 words = tuple(spelling.split())
                 self._by_first_word.setdefault(words[0], []).append((words, cue))
-        self._telling = _ADDRESSED | self._by_first_word.keys()
+        self._telling = _ADDRESSED | frozenset(self._by_first_word)
         for found in self._by_first_word.values():
             found.sort(key=lambda pair: -len(pair[0]))
         for sector in all_sectors().values():

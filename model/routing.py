@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from data.sectors import OTHER
 from model.areas import AreaFinder, Mention, finder_of
 from model.bundle import COMPLETENESS, SECTOR, Bundle, Reading
 from model.completeness import INCOMPLETE_FROM, CompletenessAnswer, CompletenessJudge
-from model.heads import ANYWHERE
+from model.heads import ANYWHERE, Head
 from model.jurisdiction import JurisdictionAnswer, JurisdictionJudge
 from model.matters import find_two_matters
 from model.prediction import Prediction
@@ -41,6 +41,7 @@ class Reason(StrEnum):
     OTHER_GOVERNMENT = "other-government"
     UNCLEAR_GOVERNMENT = "unclear-government"
     TWO_MATTERS = "two-matters"
+    AGENCY_OFF = "agency-off"
 
 
 REASON_TEXTS = {
@@ -53,6 +54,7 @@ REASON_TEXTS = {
     Reason.OTHER_GOVERNMENT: "Perkara ini tampaknya bukan wewenang pemerintah daerah ini.",
     Reason.UNCLEAR_GOVERNMENT: "Belum jelas pemerintah mana yang berwenang.",
     Reason.TWO_MATTERS: "Laporan ini tampaknya memuat dua perkara untuk dua instansi; pertimbangkan untuk memecahnya.",
+    Reason.AGENCY_OFF: "Penerusan otomatis ke instansi ini dimatikan, jadi laporannya ditinjau dulu.",
 }
 
 
@@ -64,6 +66,24 @@ class Choice:
     agency: Agency | None
     area: Area | None
     probability: float
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the head of a region's desk lets the program do alone.
+
+    `head` is the sector head with the thresholds that their `target` takes (None: the bundle's own). Nothing goes to
+    the agencies in `off` alone; an area family's offices are there as one, by the family's sector.
+    """
+
+    head: Head
+    target: float | None = None
+    off: frozenset[str] = frozenset()
+
+
+def switch_of(agency: str) -> str:
+    """The name under which routing alone to an agency is turned on or off: its code, or its area family's sector."""
+    return agency.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -110,10 +130,11 @@ class Router:
         of_completeness = bundle.heads[COMPLETENESS].thresholds if COMPLETENESS in bundle.heads else {}
         self._completeness = CompletenessJudge(of_completeness.get(ANYWHERE, INCOMPLETE_FROM))
 
-    def route(self, complaint: Complaint, reading: Reading | None = None) -> Routed:
+    def route(self, complaint: Complaint, reading: Reading | None = None, policy: Policy | None = None) -> Routed:
         """Predict and decide. A complaint that names no region is taken to be of this one.
 
-        `reading` is the bundle's own of it, for who has one to explain and compare the complaint by as well.
+        `reading` is the bundle's own of it, for who has one to explain and compare the complaint by as well. Without a
+        `policy` the bundle's own thresholds say what may go alone.
         """
         known = complaint if complaint.region else replace(complaint, region=self.region.code)
         reading = reading or self.bundle.read(known)
@@ -123,10 +144,11 @@ class Router:
         split = self._split(known, prediction)
         doubts = [Reason.OTHER_GOVERNMENT] * (not jurisdiction.is_ours) + [Reason.TWO_MATTERS] * (split is not None)
         doubts += [Reason.UNCLEAR_GOVERNMENT] * (jurisdiction.level is Jurisdiction.UNCLEAR)
-        threshold = self.bundle.heads[SECTOR].threshold(known.region, prediction.sector.label)
+        policy = policy or Policy(self.bundle.heads[SECTOR])
+        threshold = policy.head.threshold(known.region, prediction.sector.label)
         return Routed(
             prediction=prediction,
-            disposition=decide(prediction, mentions, self.finder, threshold, doubts),
+            disposition=decide(prediction, mentions, self.finder, threshold, doubts, policy.off),
             urgency=assess_urgency(prediction.urgency, text) if prediction.urgency else None,
             jurisdiction=jurisdiction,
             completeness=self._completeness.answer(text, prediction, mentions),
@@ -156,6 +178,8 @@ class Routers:
         self.bundle = bundle
         self.default = default
         self._routers = {default.code: Router(bundle, default)}
+        # By region; replaced as a whole, since any thread may be routing.
+        self.policies: Mapping[str, Policy] = {}
 
     def of(self, code: str) -> Router:
         """The router of a region."""
@@ -166,8 +190,9 @@ class Routers:
         return self._routers[code]
 
     def route(self, complaint: Complaint, reading: Reading | None = None) -> Routed:
-        """Predict and decide in the complaint's own region."""
-        return self.of(complaint.region).route(complaint, reading)
+        """Predict and decide in the complaint's own region, by its policy."""
+        router = self.of(complaint.region)
+        return router.route(complaint, reading, self.policies.get(router.region.code))
 
 
 def decide(
@@ -176,8 +201,12 @@ def decide(
     finder: AreaFinder,
     threshold: float | None,
     more_doubts: Sequence[Reason] = (),
+    off: Collection[str] = (),
 ) -> Disposition:
-    """Route the likeliest sector in the finder's region; a person looks first if anything speaks against it."""
+    """Route the likeliest sector in the finder's region; a person looks first if anything speaks against it.
+
+    Nothing goes alone to the agencies in `off`, named as `switch_of` does.
+    """
     worth = frozenset(prediction.candidates or [ranked.label for ranked in prediction.sectors[: ALTERNATIVES + 1]])
     choices = [
         _choose(ranked.label, ranked.probability, mentions, finder)
@@ -187,6 +216,9 @@ def decide(
     first = choices[0]
     several = len(finder.candidates(mentions, first.sector)) > 1
     doubts = [*_doubts_of_model(prediction, threshold), *_doubts_of_place(first, several_areas=several), *more_doubts]
+    # What waits anyway waits for its own reasons.
+    if not doubts and first.agency and switch_of(first.agency.code) in off:
+        doubts = [Reason.AGENCY_OFF]
     return Disposition(
         choice=first,
         alternatives=tuple(choices[1:]),

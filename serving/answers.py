@@ -15,7 +15,7 @@ from model.bundle import FORMAT, Bundle
 from model.completeness import SlotState
 from model.prediction import Explanation
 from model.routing import REASON_TEXTS, Outcome, Reason, Routed
-from serving.case import Case, Claim, LabelSource, Review, Status
+from serving.case import Case, Claim, Kind, LabelSource, Review, Status
 from serving.events import Event, cloud_event
 from serving.triage import explanation_detail, routed_detail
 
@@ -134,10 +134,29 @@ class Predictions(_Answer):
     predictions: list[PredictionAnswer]
 
 
+class PartAnswer(_Answer):
+    """A further matter of a complaint that was split."""
+
+    sector: str
+    agency: str
+    urgency: int
+
+
 class ReviewAnswer(_Answer):
+    """A moderator's verdict.
+
+    `sector` and `agency` are empty where the kind names none. `reply` is what the citizen is to be told or asked;
+    `merged_into` the case that this one is a copy of.
+    """
+
+    kind: Kind
     sector: str
     agency: str
     urgency: UrgencyAnswer
+    parts: list[PartAnswer]
+    reason: str
+    reply: str
+    merged_into: str | None
     label_source: LabelSource
     decided_at: datetime
     reviewer: str
@@ -157,6 +176,7 @@ class CaseAnswer(_Answer):
     """A case: the complaint with personal data masked, what the program said, and what became of it.
 
     `agency` (a code) and `urgency` are the case's own now: the verdict's, or until there is one what the program said.
+    `due_at` is when the three working days for a moderator's verdict end.
     """
 
     id: str
@@ -173,6 +193,7 @@ class CaseAnswer(_Answer):
     confidentiality: Confidentiality
     received_at: datetime
     created_at: datetime
+    due_at: datetime | None
     closed_at: datetime | None
     emptied_at: datetime | None
     model_version: str
@@ -318,7 +339,7 @@ def case_answer(case: Case) -> CaseAnswer:
 
 def claim_answer(claim: Claim) -> ClaimAnswer:
     """The answer to a claim."""
-    return ClaimAnswer(**vars(claim))
+    return ClaimAnswer(holder=claim.holder, until=claim.until)
 
 
 def event_answer(event: Event) -> EventAnswer:
@@ -362,7 +383,7 @@ def model_answer(bundle: Bundle, folder: str) -> ModelAnswer:
 
 _CASE_FIELDS = (
     *("id", "status", "agency", "urgency", "intake_id", "reporter", "channel", "confidentiality"),
-    *("received_at", "created_at", "closed_at", "emptied_at"),
+    *("received_at", "created_at", "due_at", "closed_at", "emptied_at"),
 )
 
 
@@ -391,8 +412,13 @@ def _said_beside(detail: Mapping[str, Any], region: Region) -> dict[str, Any]:
 
 def _review(review: Review) -> ReviewAnswer:
     return ReviewAnswer(
+        kind=review.verdict.kind,
         sector=review.verdict.sector,
         agency=review.verdict.agency,
+        parts=[PartAnswer(**vars(part)) for part in review.verdict.parts],
+        reason=review.verdict.reason,
+        reply=review.verdict.reply,
+        merged_into=review.verdict.merged_into or None,
         urgency=UrgencyAnswer(
             level=review.verdict.urgency, name=Urgency(review.verdict.urgency).name.lower(), probability=None
         ),

@@ -218,8 +218,8 @@ def _reviews(routes: APIRouter, service: Service) -> None:
         responses={**success(200, "reviews", "Waiting cases."), **problems(401, 403, 422, 429, 503)},
     )
     def list_reviews(caller: Reviewer, cursor: Cursor = "", limit: Limit = 50) -> Response:
-        """The most urgent first, then the least sure, then the oldest, with who is at work on which."""
-        found, place = store.waiting_after(_place(cursor, _BY_NEED), limit, caller.region)
+        """The one that waiting harms most first, with who is at work on which."""
+        found, place = store.waiting_after(_place(cursor, _BY_TURN), limit, caller.region)
         for case in found:
             _record_look(service, case, caller)
         held = store.claims_of([case.id for case in found], triage.now())
@@ -413,7 +413,7 @@ def _health(routes: APIRouter, service: Service) -> None:
 
 
 _BY_TIME: tuple[type, ...] = (datetime, str)
-_BY_NEED: tuple[type, ...] = (int, float, datetime, str)
+_BY_TURN: tuple[type, ...] = (float, str)
 
 
 def _place(cursor: str, kinds: tuple[type, ...]) -> Place | None:

@@ -10,7 +10,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access import Access
+from serving.accounts_page import accounts_routes
 from serving.api import Service, api_routes
+from serving.board import board_routes
 from serving.case import Status
 from serving.desk import desk_routes
 from serving.examples import with_examples
@@ -19,11 +21,13 @@ from serving.limits import BodyLimit, InFlight
 from serving.metrics import MEDIA_TYPE, GaugeValues, Measured
 from serving.problems import handle_problems
 from serving.settings import Settings
+from serving.settings_page import settings_routes
 from serving.signin import signin_routes
 
 VERSION = "0.1.0"
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -45,7 +49,10 @@ def create_app(service: Service, access: Access, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(api_routes(service))
+    app.include_router(board_routes(service.triage, access, settings.secure_cookies))
     app.include_router(desk_routes(service.triage, access, settings.secure_cookies))
+    app.include_router(settings_routes(service.triage, access, settings.secure_cookies))
+    app.include_router(accounts_routes(service.triage, access, settings.secure_cookies))
     app.include_router(signin_routes(access, settings.secure_cookies, service.metrics.sign_in_failures.inc))
     app.add_api_route("/metrics", lambda: _metrics(service), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from serving.case import Case, Review, Status, new_id
+from serving.case import Case, Kind, Review, Status, new_id
 
 
 class EventType(StrEnum):
@@ -40,16 +40,21 @@ def routed_event(case: Case) -> Event:
     return _event(EventType.ROUTED, case, case.created_at, _answered(case))
 
 
-def review_requested_event(case: Case) -> Event:
-    """A case waits for a moderator; agency, sector and urgency are what the program suggests."""
-    return _event(EventType.REVIEW_REQUESTED, case, case.created_at, _answered(case))
+def review_requested_event(case: Case, at: datetime | None = None) -> Event:
+    """A case waits for a moderator; agency, sector and urgency are what the program suggests.
+
+    With `at`, it waits again from then on, because a verdict was taken back.
+    """
+    return _event(EventType.REVIEW_REQUESTED, case, at or case.created_at, _answered(case))
 
 
 def decided_event(case: Case, review: Review) -> Event:
     """A moderator has decided. `case` may be as it was before the review; its note is not told."""
     verdict = review.verdict
     told = {"agency": verdict.agency, "sector": verdict.sector, "urgency": verdict.urgency}
-    told |= {"status": Status.DECIDED.value, "decided_by": review.reviewer}
+    status = Status.ASKED if verdict.kind is Kind.ASK else Status.DECIDED
+    told |= {"status": status.value, "decided_by": review.reviewer, "kind": verdict.kind.value}
+    told |= {"parts": [vars(part) for part in verdict.parts], "merged_into": verdict.merged_into or None}
     return _event(EventType.REVIEW_DECIDED, case, review.decided_at, told)
 
 

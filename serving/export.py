@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data.complaint import Confidentiality
 from data.region import load_region
-from serving.case import Case
+from serving.case import LABELLING, Case
 from serving.store import Store
 
 COLUMNS = (
@@ -30,10 +30,17 @@ COLUMNS = (
 
 
 def reviewed_rows(store: Store) -> tuple[list[dict[str, object]], int]:
-    """The rows under `COLUMNS`, and how many cases were left out: secret ones, and those whose text was emptied."""
-    cases = list(store.reviewed())
+    """The rows under `COLUMNS`, and how many cases were left out: secret ones, and those whose text was emptied.
+
+    A verdict that names no agency labels nothing; nor does a complaint of several matters.
+    """
+    cases = [case for case in store.reviewed() if _is_labelled(case)]
     kept = [case for case in cases if case.confidentiality is not Confidentiality.RAHASIA and _has_words(case)]
     return [_row(case) for case in kept], len(cases) - len(kept)
+
+
+def _is_labelled(case: Case) -> bool:
+    return case.review is not None and case.review.verdict.kind in LABELLING and not case.review.verdict.parts
 
 
 def _has_words(case: Case) -> bool:

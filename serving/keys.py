@@ -26,7 +26,7 @@ GOOD_FOR, RENEWED_AFTER = timedelta(seconds=5), timedelta(seconds=4)
 OUTLASTS_DATABASE = timedelta(minutes=10)
 _MOST_REMEMBERED = 1_024
 _TOKEN = re.compile(r"dsp_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
-_LONGEST_NAME = 80
+LONGEST_KEY_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Keys:
 
     def create_key(self, name: str, scopes: Iterable[str], region: str = "") -> tuple[KeyRecord, str]:
         """A new key with its token, which nobody can read again. `BadAccess` or `UnknownName` if it can't be."""
-        if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
-            raise BadAccess(f"A key's name says whose it is in 1 to {_LONGEST_NAME} characters; not {name!r}.")
+        if not 1 <= len(name) <= LONGEST_KEY_NAME or not name.isprintable():
+            raise BadAccess(f"A key's name says whose it is in 1 to {LONGEST_KEY_NAME} characters; not {name!r}.")
         record = KeyRecord(secrets.token_hex(4), name, parse_scopes(scopes), parse_region(region), self._clock(), None)
         secret = secrets.token_urlsafe(32)
         row = {**vars(record), "scopes": sorted(record.scopes), "secret_hash": sha256(secret.encode()).hexdigest()}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.desk import DESK_PATHS, error_page
+from serving.pages import DESK_PATHS, error_page
 from serving.problems import problem
 
 # For the whole of a body, once it has begun.

@@ -25,7 +25,7 @@ from serving.tables import moderators, sessions
 
 IDLE_SESSION, LONGEST_SESSION = timedelta(hours=8), timedelta(hours=24)
 USE_IS_NOTED_AFTER = timedelta(minutes=1)
-_NAME = re.compile(r"[a-z][a-z0-9._-]{1,39}")
+MODERATOR_NAME = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 _NOBODY = ""
 _MOST_STRANGERS = 1_024
 
@@ -68,7 +68,7 @@ class Moderators:
 
     def create_moderator(self, name: str, scopes: Iterable[str], region: str = "") -> str:
         """A new moderator's one-time password, to be changed at the first sign-in. `BadAccess` or `UnknownName`."""
-        if not _NAME.fullmatch(name):
+        if not MODERATOR_NAME.fullmatch(name):
             raise BadAccess(f"A moderator's name is 2 to 40 of a-z, 0-9, '.', '_', '-', a letter first; not {name!r}.")
         password = make_password()
         row = self._moderator_row(name, scopes, region, password)
@@ -155,7 +155,7 @@ class Moderators:
     def _verify(self, name: str, password: str) -> str:
         """The hash that the password was found right for."""
         decoy = self._decoy
-        name = name if _NAME.fullmatch(name) else _NOBODY
+        name = name if MODERATOR_NAME.fullmatch(name) else _NOBODY
         self._count_try(name)
         with self._store.reading() as connection:
             row = connection.execute(select(moderators).where(moderators.c.name == name)).first()

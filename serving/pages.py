@@ -11,6 +11,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from serving.access import Session
 
+# Where pages are, so that errors there are told by a page.
+DESK_PATHS = (
+    *("/antrean", "/kasus", "/tampilan", "/cari", "/bantuan", "/laporan", "/papan", "/pengaturan"),
+    *("/masuk", "/keluar", "/sandi"),
+)
+
 environment = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -39,3 +45,17 @@ def render(template: str, page: Any, visitor: Session | None, status: int = 200)
 def message(page: MessagePage, visitor: Session | None, status: int) -> HTMLResponse:
     """A page that only says something."""
     return render("message.html", page, visitor, status)
+
+
+def error_page(status: int) -> HTMLResponse:
+    """What a moderator sees of an error that no page foresaw."""
+    if status == 404:
+        return no_such_case(None)
+    text = "Ada gangguan, jadi tidak ada yang disimpan. Coba lagi sebentar; bila tetap gagal, hubungi pengelola sistem."
+    return message(MessagePage("Ada gangguan", text), None, status)
+
+
+def no_such_case(visitor: Session | None, typed: str = "") -> HTMLResponse:
+    """The page of an address that leads nowhere."""
+    text = "Tidak ada kasus dengan nomor itu. Mungkin alamatnya terpotong."
+    return message(MessagePage("Tidak ditemukan", text, typed), visitor, 404)

@@ -15,14 +15,16 @@ from data.errors import DisposisiError, OutputExists
 from data.region import Region, load_region
 from data.sectors import find_sector
 from data.writing import whole_file
-from serving.case import Clock, Status, now
+from serving.case import Clock, Kind, Status, now
 from serving.privacy import Action, record
+from serving.reasons import KIND_NAMES
 from serving.store import Store
 from serving.tables import answers, cases, returns, reviews
 
 _STATUS = {
     Status.ROUTED: "diteruskan otomatis",
     Status.WAITING: "menunggu putusan",
+    Status.ASKED: "menunggu kelengkapan dari pelapor",
     Status.DECIDED: "sudah diputuskan",
     Status.RETURNED: "dikembalikan instansi, menunggu putusan baru",
     Status.FORGOTTEN: "isinya sudah dihapus",
@@ -116,12 +118,14 @@ def _told(case: Row[Any], verdicts: Sequence[Row[Any]], sent_back: Sequence[Row[
         },
         "putusan": [
             {
-                "instansi": _agency(region, verdict.agency),
-                "sektor": find_sector(verdict.sector).name,
+                "jenis": KIND_NAMES[Kind(verdict.kind)],
+                "instansi": _agency(region, verdict.agency or None),
+                "sektor": find_sector(verdict.sector).name if verdict.sector else None,
                 "urgensi": _urgency(verdict.urgency),
                 "diputuskan": _time(verdict.decided_at),
             }
             for verdict in verdicts
+            if verdict.undone_at is None
         ],
         "pengembalian": [
             {"instansi": _agency(region, each.agency), "dikembalikan": _time(each.returned_at)} for each in sent_back

@@ -46,12 +46,13 @@ _SMALL_FILE_BYTES = 64_000_000
 
 
 class Action(StrEnum):
-    """What the audit record tells of."""
+    """What the audit record tells of; a change is one of the settings, or of who may do what."""
 
     LOOK = "look"
     EXPORT = "export"
     FORGET = "forget"
     EMPTY = "empty"
+    CHANGE = "change"
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def forget(store: Store, case_id: str, *, by: str, reason: str, clock: Clock = n
         if found is None:
             raise NoSuchCase(f"There is no case {case_id!r}.")
         _empty(connection, [case_id], emptied_at=found.emptied_at or at)
-        ended = {"status": Status.FORGOTTEN.value, "closed_at": found.closed_at or at}
+        ended = {"status": Status.FORGOTTEN.value, "closed_at": found.closed_at or at, "queued": False}
         connection.execute(update(cases).where(cases.c.id == case_id).values(ended))
         connection.execute(delete(claims).where(claims.c.case_id == case_id))
         why = mask_for_storage(reason, Confidentiality(found.confidentiality))
@@ -162,7 +163,7 @@ def _due(at: datetime) -> ColumnElement[bool]:
     """Closed long enough ago for its class, and neither open nor emptied."""
     is_secret = cases.c.confidentiality == Confidentiality.RAHASIA.value
     return and_(
-        cases.c.status.in_((Status.ROUTED.value, Status.DECIDED.value)),
+        cases.c.status.in_((Status.ROUTED.value, Status.DECIDED.value, Status.ASKED.value)),
         cases.c.emptied_at.is_(None),
         or_(cases.c.closed_at <= at - TEXT_KEPT, and_(is_secret, cases.c.closed_at <= at - SECRET_TEXT_KEPT)),
     )
@@ -170,9 +171,9 @@ def _due(at: datetime) -> ColumnElement[bool]:
 
 def _empty(connection: Connection, ids: Sequence[str], *, emptied_at: datetime) -> None:
     """Remove every word that citizens, moderators and agencies wrote from some cases."""
-    gone = {"title": "", "text": "", "location": "", "reporter": None, "emptied_at": emptied_at}
+    gone = {"title": "", "text": "", "location": "", "reporter": None, "emptied_at": emptied_at, "queued": False}
     connection.execute(update(cases).where(cases.c.id.in_(ids)).values(gone))
-    connection.execute(update(reviews).where(reviews.c.case_id.in_(ids), reviews.c.note != "").values(note=""))
+    connection.execute(update(reviews).where(reviews.c.case_id.in_(ids)).values(note="", reply=""))
     connection.execute(update(returns).where(returns.c.case_id.in_(ids), returns.c.reason != "").values(reason=""))
     # What a request said could be found out from its hash by trying.
     connection.execute(update(requests).where(requests.c.case_id.in_(ids)).values(fingerprint=""))

@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 
 from data.errors import BundleError, DisposisiError, UnknownName
 from serving.caller import Forbidden, NotAuthorised, OtherRegion
-from serving.desk import DESK_PATHS, error_page
 from serving.examples import PROBLEM_TYPE
 from serving.models import ReloadUnderway
+from serving.pages import DESK_PATHS, error_page
 from serving.schemas import MOST_PREDICTIONS
 from serving.store import AlreadyDecided, NoSuchCase, OtherBody, Taken
 from serving.wire import AMBIGUOUS

@@ -25,6 +25,7 @@ from model.bundle import FORMAT, Bundle, load_bundle
 from serving.access import Access
 from serving.api import Service
 from serving.app import create_app
+from serving.checks import CheckShares
 from serving.database import open_store
 from serving.logs import RequestLog, configure_logs
 from serving.metrics import Metrics
@@ -95,7 +96,8 @@ def _serve(
     `chosen` is a file in which workers tell each other which bundle to answer with.
     """
     store = open_store(settings.database)
-    triage, metrics = Triage(bundle, region, store), Metrics(str(number))
+    checks = CheckShares(settings.blind_share, settings.audit_share)
+    triage, metrics = Triage(bundle, region, store, checks=checks), Metrics(str(number))
     models = Models(triage, settings.bundle, _tell_others(chosen), metrics.changed)
     service = Service(triage, models, Outbox(store), metrics, delivers=settings.webhook_url is not None)
     metrics.set_model(bundle.version, FORMAT)

@@ -62,6 +62,7 @@ def _not_a_truth(value: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_not_a_truth)]
+Share = Annotated[float, BeforeValidator(_not_a_truth)]
 
 
 class Settings(BaseSettings):
@@ -102,6 +103,12 @@ class Settings(BaseSettings):
     )
     keep_retention: bool = Field(
         True, description="Whether texts past their keeping time are emptied, once a day, by the server."
+    )
+    blind_share: Share = Field(
+        0.03, ge=0, le=1, description="Share of waiting cases that a moderator decides without seeing the suggestion."
+    )
+    audit_share: Share = Field(
+        0.03, ge=0, le=1, description="Share of cases routed alone that a moderator checks without seeing where to."
     )
     drain_seconds: Whole = Field(
         10, ge=0, le=600, description="Seconds that requests under way get to finish when the service is stopped."
@@ -250,10 +257,10 @@ def _expected(name: str) -> str:
     field = Settings.model_fields[name]
     if field.annotation is bool:
         return "true or false"
-    if field.annotation is int:
+    if field.annotation in (int, float):
         least = next(item.ge for item in field.metadata if hasattr(item, "ge"))
         most = next(item.le for item in field.metadata if hasattr(item, "le"))
-        return f"a whole number from {least} to {most}"
+        return f"a {'whole ' if field.annotation is int else ''}number from {least} to {most}"
     return " or ".join(get_args(field.annotation))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -16,9 +16,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from data.complaint import Complaint, Confidentiality
 from data.errors import DisposisiError
-from serving.case import NEXT, OPEN, Answer, Case, Claim, LabelSource, Return, Review, Status, Verdict
-from serving.events import Event, decided_event, returned_event
+from serving.case import (
+    LABELLING,
+    NEXT,
+    OPEN,
+    Answer,
+    Case,
+    Claim,
+    Kind,
+    LabelSource,
+    Part,
+    Return,
+    Review,
+    Status,
+    Verdict,
+)
+from serving.checks import Check
+from serving.events import Event, decided_event, returned_event, review_requested_event, routed_event
+from serving.review_order import turn
 from serving.tables import answers, cases, claims, events, requests, returns, reviews
+from serving.working_time import due_after
 from serving.writer import TooBusy, Writer
 
 # One number for all that write: whoever holds it hands out the events' numbers, so that these are in order of commit.
@@ -39,6 +56,14 @@ class NoSuchCase(DisposisiError):
 
 class Taken(DisposisiError):
     """Somebody else is at work on the case."""
+
+
+class ClaimGone(DisposisiError):
+    """A verdict by somebody whose claim has run out: in the meantime others could have taken the case."""
+
+
+class CannotUndo(DisposisiError):
+    """A verdict that can't be taken back: it is too old, somebody else's, or the case has gone on."""
 
 
 class OtherBody(DisposisiError):
@@ -99,10 +124,13 @@ Place = tuple[Any, ...]
 _CASE_COLUMNS = list(cases.c)
 _ANSWER_COLUMNS = [column.label(f"answer_{column.name}") for column in answers.c if column.name != "case_id"]
 _REVIEW_COLUMNS = [column.label(f"review_{column.name}") for column in reviews.c if column.name != "case_id"]
+_BEFORE = [cases.c[name] for name in ("status", "agency", "urgency", "closed_at", "queued")]
 _RETURN_COLUMNS = [column.label(f"return_{column.name}") for column in returns.c if column.name != "case_id"]
 _BY_TIME = (cases.c.created_at, cases.c.id)
-# Most urgent first, then the least sure, then the oldest; an unknown urgency counts as ordinary.
-_BY_NEED = (-func.coalesce(cases.c.urgency, 1), answers.c.probability, cases.c.created_at, cases.c.id)
+_BY_TURN = (cases.c.turn, cases.c.id)
+# The reason for review of a case that an agency has sent back; the others are `model.routing.Reason`.
+SENT_BACK = "returned"
+UNDO_WITHIN = timedelta(seconds=30)
 
 
 class Store:
@@ -180,13 +208,12 @@ class Store:
         return _case(row)
 
     def waiting(self, limit: int, offset: int = 0, region: str = "") -> list[Case]:
-        """Cases that wait for a moderator: the most urgent first, among them the least sure, then the oldest."""
-        query = _wanted(_whole_cases(), Wanted(OPEN, region)).order_by(*_BY_NEED).limit(limit).offset(offset)
-        return self._cases(query)
+        """Cases that wait for a moderator, in the order of expected harm (`serving.review_order`)."""
+        return self._cases(_waiting(region).order_by(*_BY_TURN).limit(limit).offset(offset))
 
     def waiting_after(self, place: Place | None, limit: int, region: str = "") -> tuple[list[Case], Place | None]:
         """The same from a place on, with the place of what follows; None at the end."""
-        return self._page(_wanted(_whole_cases(), Wanted(OPEN, region)), _BY_NEED, place, limit)
+        return self._page(_waiting(region), _BY_TURN, place, limit)
 
     def listed(self, wanted: Wanted, place: Place | None, limit: int) -> tuple[list[Case], Place | None]:
         """Cases as wanted, the oldest first, from a place on, with the place of what follows; None at the end."""
@@ -224,9 +251,10 @@ class Store:
         """Take a case, or go on with it, until the claim runs out. `NoSuchCase`, `AlreadyDecided` or `Taken`."""
         with self.writing() as connection:
             _require(connection, case_id, Status.DECIDED, region)
-            _require_free(connection, case_id, claim.holder, at)
+            own = _require_free(connection, case_id, claim.holder, at)
             connection.execute(delete(claims).where(claims.c.case_id == case_id))
-            connection.execute(insert(claims), {"case_id": case_id, **vars(claim)})
+            since = own.since if own else at
+            connection.execute(insert(claims), {"case_id": case_id, **vars(claim), "since": since})
 
     def release(self, case_id: str, holder: str) -> None:
         """Let go of a case; harmless if it isn't held."""
@@ -237,30 +265,70 @@ class Store:
         """Who is at work on which of these cases."""
         query = select(claims).where(claims.c.case_id.in_(case_ids), claims.c.until > at)
         with self.reading() as connection:
-            return {row.case_id: Claim(row.holder, row.until) for row in connection.execute(query)}
+            return {row.case_id: Claim(row.holder, row.until, row.since) for row in connection.execute(query)}
 
-    def decide(self, case_id: str, review: Review, region: str = "") -> None:
+    def decide(self, case_id: str, review: Review, region: str = "", *, claimed: bool = False) -> None:
         """Append a review to a case that waits, was routed or sent back, and end its claim.
 
-        `NoSuchCase`, `AlreadyDecided` and `Taken` leave all as it was.
+        With `claimed`, its reviewer must hold the case, and may undo the verdict: a webhook is told of it only after
+        that. `NoSuchCase`, `AlreadyDecided`, `Taken` and `ClaimGone` leave all as it was.
         """
         verdict, at = review.verdict, review.decided_at
+        then = Status.ASKED if verdict.kind is Kind.ASK else Status.DECIDED
         with self.writing() as connection:
-            case = _require(connection, case_id, Status.DECIDED, region)
-            _require_free(connection, case_id, review.reviewer, at)
-            told = {"label_source": review.label_source.value, "decided_at": at, "reviewer": review.reviewer}
-            connection.execute(insert(reviews), {"case_id": case_id, **vars(verdict), **told})
-            changed = {"status": Status.DECIDED.value, "agency": verdict.agency, "urgency": verdict.urgency}
-            connection.execute(update(cases).where(cases.c.id == case_id).values(**changed, closed_at=at))
+            case = _require(connection, case_id, then, region)
+            own = _require_free(connection, case_id, review.reviewer, at)
+            if claimed and own is None:
+                raise ClaimGone(f"The claim on case {case_id!r} has run out.")
+            seconds = (at - own.since).total_seconds() if own and own.since else None
+            before = connection.execute(select(*_BEFORE).where(cases.c.id == case_id)).mappings().one()
+            connection.execute(insert(reviews), _review_values(case_id, review, seconds, before))
+            changed: dict[str, Any] = {"status": then.value, "queued": False, "closed_at": at}
+            if verdict.kind in LABELLING:
+                changed |= {"agency": verdict.agency, "urgency": verdict.urgency}
+            connection.execute(update(cases).where(cases.c.id == case_id).values(changed))
             connection.execute(delete(claims).where(claims.c.case_id == case_id))
-            _insert_events(connection, [decided_event(case, review)])
+            _insert_events(connection, [decided_event(case, review)], at + UNDO_WITHIN if claimed else None)
+
+    def undo(self, case_id: str, by: str, at: datetime, region: str = "") -> None:
+        """Take back one's own verdict of the last 30 s: the case is as it was before. `NoSuchCase`, `CannotUndo`.
+
+        The review stays on record, with when it was taken back.
+        """
+        newest = select(reviews).where(reviews.c.case_id == _known_form(case_id)).order_by(reviews.c.id.desc()).limit(1)
+        whole = _whole_cases().where(cases.c.id == case_id)
+        with self.writing() as connection:
+            row = connection.execute(whole).mappings().first()
+            if row is None or (region and row["region"] != region):
+                raise NoSuchCase(f"There is no case {case_id!r}.")
+            last = connection.execute(newest).mappings().first()
+            if last is None or not _may_undo(row, last, by, at):
+                raise CannotUndo(f"The verdict on case {case_id!r} can't be taken back any more.")
+            connection.execute(update(reviews).where(reviews.c.id == last["id"]).values(undone_at=at))
+            before = last["before"]
+            closed_at = datetime.fromisoformat(before["closed_at"]) if before["closed_at"] else None
+            restored = {**before, "closed_at": closed_at}
+            if last["label_source"] == LabelSource.HUMAN_BLIND:
+                # The suggestion could be seen in the meantime.
+                restored["check"] = Check.NONE.value
+            connection.execute(update(cases).where(cases.c.id == case_id).values(restored))
+            # Read anew: an earlier verdict, of before a return, is the latest again.
+            case = _case(connection.execute(whole).mappings().one())
+            _insert_events(connection, [_told_again(case, at)])
 
     def give_back(self, case_id: str, returned: Return, region: str = "") -> None:
         """An agency sends a case back that was routed or decided: it waits again. `NoSuchCase`, `AlreadyDecided`."""
         with self.writing() as connection:
             case = _require(connection, case_id, Status.RETURNED, region)
             connection.execute(insert(returns), {"case_id": case_id, **vars(returned)})
-            changed = {"status": Status.RETURNED.value, "closed_at": None}
+            changed = {
+                "status": Status.RETURNED.value,
+                "closed_at": None,
+                "queued": True,
+                "reason": SENT_BACK,
+                "turn": turn(0.0, case.urgency, returned.returned_at, sent_back=True),
+                "due_at": due_after(returned.returned_at),
+            }
             connection.execute(update(cases).where(cases.c.id == case_id).values(**changed))
             _insert_events(connection, [returned_event(case, returned.agency, returned.returned_at)])
 
@@ -332,7 +400,8 @@ def _insert_cases(connection: Connection, group: Sequence[Addition]) -> None:
     _insert_events(connection, [event for each in group for event in each.events])
 
 
-def _insert_events(connection: Connection, told: Sequence[Event]) -> None:
+def _insert_events(connection: Connection, told: Sequence[Event], not_before: datetime | None = None) -> None:
+    """Tell events; a webhook gets them no sooner than at a time."""
     rows = [
         {
             "id": event.id,
@@ -341,6 +410,7 @@ def _insert_events(connection: Connection, told: Sequence[Event]) -> None:
             "region": event.region,
             "happened_at": event.happened_at,
             "data": event.data,
+            "next_attempt_at": not_before,
         }
         for event in told
     ]
@@ -373,10 +443,33 @@ def _require(connection: Connection, case_id: str, then: Status, region: str) ->
     return case
 
 
-def _require_free(connection: Connection, case_id: str, holder: str, at: datetime) -> None:
+def _may_undo(case: RowMapping, last: RowMapping, by: str, at: datetime) -> bool:
+    """Whether somebody may take back the latest verdict of a case, which must still stand."""
+    stands = case["status"] in (Status.DECIDED, Status.ASKED) and case["emptied_at"] is None
+    is_own = last["reviewer"] == by and last["undone_at"] is None
+    # A verdict of an earlier version of the program didn't keep what was before it.
+    return stands and is_own and bool(last["before"]) and at - last["decided_at"] <= UNDO_WITHIN
+
+
+def _told_again(case: Case, at: datetime) -> Event:
+    """What a case is told as once a verdict on it was taken back: it goes on by itself again, or waits again."""
+    if case.status is Status.ROUTED:
+        return replace(routed_event(case), happened_at=at)
+    return review_requested_event(case, at)
+
+
+def _require_free(connection: Connection, case_id: str, holder: str, at: datetime) -> Claim | None:
+    """The holder's own claim, if there is one; `Taken` if it is somebody else's."""
     held = connection.execute(select(claims).where(claims.c.case_id == case_id, claims.c.until > at)).first()
     if held is not None and held.holder != holder:
         raise Taken(f"{held.holder} is at work on case {case_id!r} until {held.until:%Y-%m-%dT%H:%M:%SZ}.")
+    return Claim(held.holder, held.until, held.since) if held is not None else None
+
+
+def _waiting(region: str) -> Any:
+    """Cases that wait for a moderator; those that are only checked are the desk's own business."""
+    query = _whole_cases().where(cases.c.queued, cases.c.status.in_(OPEN))
+    return query.where(cases.c.region == region) if region else query
 
 
 def _wanted(query: Any, wanted: Wanted) -> Any:
@@ -399,7 +492,10 @@ def _wanted(query: Any, wanted: Wanted) -> Any:
 def _whole_cases() -> Any:
     def latest(table: Table) -> Any:
         own = table.alias()
-        return select(func.max(own.c.id)).where(own.c.case_id == cases.c.id).correlate(cases).scalar_subquery()
+        query = select(func.max(own.c.id)).where(own.c.case_id == cases.c.id)
+        if table is reviews:
+            query = query.where(own.c.undone_at.is_(None))
+        return query.correlate(cases).scalar_subquery()
 
     return select(*_CASE_COLUMNS, *_ANSWER_COLUMNS, *_REVIEW_COLUMNS, *_RETURN_COLUMNS).select_from(
         cases.join(answers, answers.c.case_id == cases.c.id)
@@ -422,7 +518,29 @@ def _case_values(case: Case) -> dict[str, Any]:
         "intake_id": case.intake_id or None,
         "reporter": case.reporter or None,
         "closed_at": case.closed_at,
+        **_queue_values(case),
     }
+
+
+def _queue_values(case: Case) -> dict[str, Any]:
+    """What of a new case puts it into the queue, or not."""
+    return {
+        "queued": case.status in OPEN or case.check is Check.AUDIT,
+        "turn": turn(case.answer.probability, case.urgency, case.created_at),
+        "reason": next(iter(case.answer.detail.get("reasons", [])), ""),
+        "due_at": case.due_at or due_after(case.created_at),
+        "check": case.check.value,
+    }
+
+
+def _review_values(case_id: str, review: Review, seconds: float | None, before: RowMapping) -> dict[str, Any]:
+    verdict = vars(review.verdict) | {
+        "kind": review.verdict.kind.value,
+        "parts": [vars(part) for part in review.verdict.parts],
+    }
+    told = {"label_source": review.label_source.value, "decided_at": review.decided_at, "reviewer": review.reviewer}
+    closed_at = before["closed_at"].isoformat() if before["closed_at"] else None
+    return {"case_id": case_id, **verdict, **told, "seconds": seconds, "before": {**before, "closed_at": closed_at}}
 
 
 def _case(row: RowMapping) -> Case:
@@ -442,16 +560,34 @@ def _case(row: RowMapping) -> Case:
         reporter=row["reporter"] or "",
         closed_at=row["closed_at"],
         emptied_at=row["emptied_at"],
+        due_at=row["due_at"],
+        check=Check(row["check"]),
         review=_review(row) if row["review_id"] is not None else None,
         returned=_return(row) if row["return_id"] is not None else None,
     )
 
 
 def _review(row: RowMapping) -> Review:
-    verdict = Verdict(row["review_sector"], row["review_agency"], row["review_urgency"], row["review_note"])
-    source = LabelSource(row["review_label_source"])
-    return Review(verdict, source, row["review_decided_at"], row["review_reviewer"])
+    told = {column.removeprefix("review_"): row[column] for column in row if column.startswith("review_")}
+    return review_of(told)
 
 
 def _return(row: RowMapping) -> Return:
     return Return(row["return_agency"], row["return_reason"], row["return_returned_at"], row["return_told_by"])
+
+
+def review_of(row: Mapping[str, Any] | RowMapping) -> Review:
+    """A row of the table of reviews as what it says."""
+    verdict = Verdict(
+        sector=row["sector"],
+        agency=row["agency"],
+        urgency=row["urgency"],
+        note=row["note"],
+        kind=Kind(row["kind"]),
+        parts=tuple(Part(**part) for part in row["parts"]),
+        reason=row["reason"],
+        reply=row["reply"],
+        merged_into=row["merged_into"],
+    )
+    source = LabelSource(row["label_source"])
+    return Review(verdict, source, row["decided_at"], row["reviewer"], row["seconds"], row["undone_at"])

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
@@ -68,6 +69,16 @@ cases = Table(
     Column("reporter", String(128)),
     Column("closed_at", UtcDateTime),
     Column("emptied_at", UtcDateTime),
+    # A moderator has something to do, and when it is this case's turn (`serving.review_order`).
+    Column("queued", Boolean, nullable=False, server_default=false()),
+    Column("turn", Float, nullable=False, server_default="0"),
+    Column("reason", String(32), nullable=False, server_default=text("''")),
+    Column("due_at", UtcDateTime, nullable=False, server_default=text("'2000-01-01 00:00:00'")),
+    Column("check", String(8), nullable=False, server_default=text("''")),
+    # Each holds all that the queue is chosen by: a page or a count of it reads no case.
+    Index(None, "queued", "turn", "id", "region", "agency", "urgency", "reason", "due_at"),
+    Index(None, "queued", "region", "turn", "id", "agency", "urgency", "reason", "due_at"),
+    Index(None, "queued", "region", "agency", "urgency", "reason", "due_at"),
     Index(None, "status", "created_at"),
     Index(None, "region", "created_at", "id"),
     Index(None, "received_at"),
@@ -102,6 +113,16 @@ reviews = Table(
     Column("label_source", String(32), nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("reviewer", String(80), nullable=False, server_default=text("''")),
+    Column("kind", String(16), nullable=False, server_default=text("'dispose'")),
+    Column("parts", JSON, nullable=False, server_default=text("'[]'")),
+    Column("reason", String(32), nullable=False, server_default=text("''")),
+    Column("reply", Text, nullable=False, server_default=text("''")),
+    Column("merged_into", String(36), nullable=False, server_default=text("''")),
+    Column("seconds", Float),
+    # The case as it was before, for who takes the verdict back.
+    Column("before", JSON, nullable=False, server_default=text("'{}'")),
+    Column("undone_at", UtcDateTime),
+    Index(None, "decided_at"),
 )
 # An agency sent the case back: evidence against the disposition it had.
 returns = Table(
@@ -121,6 +142,29 @@ claims = Table(
     Column("case_id", ForeignKey("cases.id"), primary_key=True),
     Column("holder", String(80), nullable=False),
     Column("until", UtcDateTime, nullable=False),
+    Column("since", UtcDateTime),
+)
+# A moderator's own choice of cases, under a name of their own.
+views = Table(
+    "views",
+    metadata,
+    Column("moderator", ForeignKey("moderators.name"), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("query", String(255), nullable=False),
+)
+# What the head of a desk decided about routing alone; the latest row of a region and agency counts. An empty agency is
+# the region's target for all.
+policies = Table(
+    "policies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("region", String(64), nullable=False),
+    Column("agency", String(128), nullable=False),
+    Column("target", Float),
+    Column("routes_alone", Boolean, nullable=False),
+    Column("reason", String(255), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(80), nullable=False),
 )
 # An Idempotency-Key's request: the same key with the same body is answered with the same case.
 requests = Table(

@@ -10,16 +10,20 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from data.complaint import Complaint, Confidentiality
+from data.complaint import Complaint, Confidentiality, Urgency
+from data.errors import DisposisiError
 from data.region import known_regions, load_region
 from model.bundle import Bundle, Reading
 from model.masking import mask_for_storage
 from model.prediction import Explanation
 from model.routing import Choice, Outcome, Routed, Routers
 from model.similar import SimilarCases, Traits
-from serving.case import Answer, Case, Claim, Clock, LabelSource, Return, Review, Status, Verdict, new_id, now
+from serving.case import Answer, Case, Claim, Clock, Kind, LabelSource, Return, Review, Status, Verdict, new_id, now
+from serving.checks import Check, CheckShares
 from serving.events import Event, review_requested_event, routed_event
-from serving.store import Added, Addition, Identity, Store
+from serving.policy import Policies
+from serving.store import Added, Addition, Identity, NoSuchCase, Store
+from serving.working_time import due_after
 
 WORDS_KEPT = 12
 SIMILAR_KEPT = 5
@@ -28,6 +32,10 @@ SIMILAR_FROM = 0.3
 LONGEST_CHANNEL = 64
 CLAIM_LASTS = timedelta(minutes=15)
 _WARMING = "lampu jalan mati di depan kantor kecamatan, gelap dan rawan kecelakaan, mohon segera diperbaiki"
+
+
+class BadMerge(DisposisiError):
+    """A case that another can't be merged into: there is none such, it is that case itself, or was merged as well."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +62,16 @@ class TakenIn:
 class Triage:
     """A bundle and a store at work. `region` is that of complaints that name none."""
 
-    def __init__(self, bundle: Bundle, region: str, store: Store, clock: Clock = now) -> None:
+    def __init__(
+        self, bundle: Bundle, region: str, store: Store, clock: Clock = now, checks: CheckShares | None = None
+    ) -> None:
+        self._checks = checks or CheckShares()
         self.region = region
         self.store = store
         self.now = clock
         self._routers = Routers(bundle, load_region(region))
+        self._policies = Policies(store)
+        self._policies.apply(self._routers)
         # Each finds with the bundle it was made for; while a new one is being filled there are two.
         self._similar = [SimilarCases(bundle)]
 
@@ -73,6 +86,7 @@ class Triage:
         The new one answers once for each region before it takes over, so that no citizen waits for it to warm up.
         """
         warmed = Routers(bundle, load_region(self.region))
+        self._policies.apply(warmed)
         for region in known_regions():
             warmed.route(Complaint(_WARMING, region=region))
         self._similar = [self._similar[0], SimilarCases(bundle)]
@@ -95,7 +109,12 @@ class Triage:
     @property
     def at_work(self) -> Routers:
         """The bundle with its regions; who asks several things of it holds on to it, since another may take over."""
+        self._policies.look(self._routers)
         return self._routers
+
+    def follow_policies(self) -> None:
+        """Route by what the store's policies say now; by itself that happens within seconds."""
+        self._policies.refresh(self._routers)
 
     def take_in(self, intake: Intake, identities: Sequence[Identity] = ()) -> TakenIn:
         """Mask and route a complaint, and hand it to the store. Raises `TooBusy`."""
@@ -117,20 +136,40 @@ class Triage:
         taken = self.take_in(intake, identities)
         return self.kept(taken, taken.added.result())
 
-    def decide(self, case_id: str, verdict: Verdict, *, by: str = "", region: str = "") -> Review:
-        """Append a person's verdict to a case: one that waits, was routed and is now corrected, or was sent back."""
+    def decide(
+        self, case_id: str, verdict: Verdict, *, by: str = "", region: str = "", claimed: bool = False
+    ) -> Review:
+        """Append a person's verdict to a case: one that waits, was routed and is now corrected, or was sent back.
+
+        With `claimed`, only while the person holds the case. Raises `BadMerge`.
+        """
         case = self.store.get(case_id, region)
-        verdict, answer = replace(verdict, note=mask_for_storage(verdict.note, case.confidentiality)), case.answer
-        suggested = (answer.sector, answer.agency, answer.urgency)
-        accepted = suggested == (verdict.sector, verdict.agency, verdict.urgency)
-        source = LabelSource.HUMAN_ACCEPTED if accepted else LabelSource.HUMAN_CORRECTED
+        if verdict.kind is Kind.MERGE:
+            self._require_original(case, verdict.merged_into)
+        note, reply = (mask_for_storage(words, case.confidentiality) for words in (verdict.note, verdict.reply))
+        verdict = replace(verdict, note=note, reply=reply)
+        # A blind verdict is one given at the desk, which hides the suggestion: `claimed` tells it from the API's.
+        source = LabelSource.HUMAN_BLIND if claimed and case.is_blind else _label_source(case.answer, verdict)
         review = Review(verdict, source, self.now(), by)
-        self.store.decide(case_id, review, region)
+        self.store.decide(case_id, review, region, claimed=claimed)
         return review
+
+    def undo(self, case_id: str, *, by: str, region: str = "") -> None:
+        """Take back one's own verdict of the last half minute."""
+        self.store.undo(case_id, by, self.now(), region)
+
+    def _require_original(self, case: Case, original: str) -> None:
+        try:
+            found = self.store.get(original, case.complaint.region)
+        except NoSuchCase:
+            found = case
+        merged = found.review is not None and found.review.verdict.kind is Kind.MERGE
+        if found.id == case.id or merged or found.status is Status.FORGOTTEN:
+            raise BadMerge(f"Case {case.id!r} can't be merged into {original[:60]!r}.")
 
     def claim(self, case_id: str, *, by: str, region: str = "") -> Claim:
         """Take a case for `CLAIM_LASTS`, or for as long again."""
-        claim = Claim(by, self.now() + CLAIM_LASTS)
+        claim = Claim(by, self.now() + CLAIM_LASTS, self.now())
         self.store.claim(case_id, claim, self.now(), region)
         return claim
 
@@ -146,7 +185,7 @@ class Triage:
         complaint = replace(intake.complaint, region=intake.complaint.region or self.region)
         complaint = _masked(complaint, intake.confidentiality)
         # Read once, for the prediction, the explanation and the similar cases.
-        routers = self._routers
+        routers = self.at_work
         reading = routers.bundle.read(complaint)
         routed = routers.route(complaint, reading)
         created_at = self.now()
@@ -170,6 +209,9 @@ class Triage:
             intake_id=intake.intake_id,
             reporter=intake.reporter,
             closed_at=created_at if goes_alone else None,
+            due_at=due_after(created_at),
+            # Whoever decides on an emergency should see everything at once.
+            check=Check.NONE if answer.urgency == Urgency.DARURAT else self._checks.pick(routed=goes_alone),
         )
         return case, traits
 
@@ -196,6 +238,12 @@ def _fingerprint(case: Case, received_at: datetime | None) -> str:
     said = [*vars(case.complaint).values(), case.channel, case.confidentiality.value, case.intake_id, case.reporter]
     said.append(received_at.astimezone(UTC).isoformat() if received_at else "")
     return sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+
+def _label_source(answer: Answer, verdict: Verdict) -> LabelSource:
+    suggested = (Kind.DISPOSE, answer.sector, answer.agency, answer.urgency, ())
+    accepted = suggested == (verdict.kind, verdict.sector, verdict.agency, verdict.urgency, verdict.parts)
+    return LabelSource.HUMAN_ACCEPTED if accepted else LabelSource.HUMAN_CORRECTED
 
 
 def _told_at_start(case: Case) -> tuple[Event, ...]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from data.complaint import LabelledRow
 from data.rows import read_rows
@@ -63,13 +63,18 @@ def bundle_folder(training: Training, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium. Where it is missing the tests are skipped, but on CI they fail."""
+    with sync_playwright() as playwright:
+        opened = launch_browser(playwright)
+        yield opened
+        opened.close()
+
+
+def launch_browser(playwright: Playwright) -> Browser:
+    """A browser of one's own."""
     chromium = shutil.which("chromium")
     if chromium is None:
         reason = "chromium is not installed: apt-get install chromium"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)
-        yield opened
-        opened.close()
+    return playwright.chromium.launch(executable_path=chromium, args=BROWSER_OPTIONS)

@@ -27,6 +27,7 @@ from model.bundle import COMPLETENESS, EVIDENCE, INCOMPLETE, Bundle, fingerprint
 from model.completeness import best_f1_threshold
 from model.encoder import load_encoder
 from model.heads import ANYWHERE, Head
+from model.promise import FEWEST_ROWS_FOR_SETS, make_promise
 from model.text import PreparedText, TextChain, prepare
 from training.calibration import cross_fitted_confidence, cross_fitted_sets, fit_confidence, fit_set_weights
 from training.features import (
@@ -39,7 +40,7 @@ from training.features import (
     vocabulary_of,
 )
 from training.heads import JOBS, QUESTIONS, ROWS_WORTH_PROCESSES, FittedHead, fit_head, telling_rows
-from training.promise import FEWEST_ROWS_FOR_SETS, make_promise, promise_in_words
+from training.promise import promise_in_words
 from training.recipe import Recipe
 from training.splitting import Ints, assign_folds, near_copy_groups
 

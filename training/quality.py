@@ -12,9 +12,9 @@ from data.complaint import Urgency
 from data.region import known_regions, load_region
 from model.bundle import SECTOR, URGENCY
 from model.features import Floats
+from model.promise import PROMISE_CONFIDENCE, PROMISED_PRECISION, rows_needed
 from training.answers import Answers, HeadAnswers
 from training.figures import Figure
-from training.promise import PROMISE_CONFIDENCE, PROMISED_PRECISION, rows_needed
 from training.shares import rows_for_interval, share_interval
 from training.splitting import Bools
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,7 @@ from model.areas import AreaFinder
 from model.bundle import Bundle
 from model.matters import TwoMatters
 from model.prediction import Prediction, Ranked
-from model.routing import ALTERNATIVES, REASON_TEXTS, Disposition, Outcome, Reason, Router, Routers, decide
+from model.routing import ALTERNATIVES, REASON_TEXTS, Disposition, Outcome, Policy, Reason, Router, Routers, decide
 from training.fitting import Training
 
 REASON_CASES: list[tuple[Reason, str, dict[str, object]]] = [
@@ -30,6 +30,8 @@ REASON_CASES: list[tuple[Reason, str, dict[str, object]]] = [
     (Reason.OTHER_GOVERNMENT, "energy", {}),
     (Reason.UNCLEAR_GOVERNMENT, "other", {}),
     (Reason.TWO_MATTERS, "public-works", {"more_doubts": [Reason.TWO_MATTERS]}),
+    (Reason.AGENCY_OFF, "public-works", {"off": {"dbmsda"}}),
+    (Reason.AGENCY_OFF, VILLAGE_OFFICE, {"text": "pelayanan Desa Klebet lambat", "off": {VILLAGE_OFFICE}}),
 ]
 ROAD = "Jalan di Desa Klebet berlubang besar dan aspalnya mengelupas"
 CLINIC = "obat di puskesmas Curug habis dan petugas loketnya kurang ramah"
@@ -49,12 +51,13 @@ def route(
     threshold: float | None = 0.9,
     known_words: int = 5,
     more_doubts: Sequence[Reason] = (),
+    off: Collection[str] = (),
 ) -> Disposition:
     """The disposition of a text whose likeliest sector is given."""
     others = [code for code in all_sectors() if code != sector]
     rest = [Ranked(code, (1 - probability) / len(others)) for code in others]
     prediction = Prediction((Ranked(sector, probability), *rest), known_words=known_words)
-    return decide(prediction, finder.find(Complaint(text)), finder, threshold, more_doubts)
+    return decide(prediction, finder.find(Complaint(text)), finder, threshold, more_doubts, off)
 
 
 def test_every_reason_has_an_indonesian_text_of_its_own() -> None:
@@ -209,6 +212,23 @@ def test_a_region_goes_by_its_own_threshold_and_without_one_never_alone(training
     routers = Routers(bundle, load_region("kab-tangerang"))
     for code, reason in {**expected, "": Reason.CONFIDENT}.items():
         assert routers.route(Complaint(text, region=code)).disposition.reasons == (reason,)
+
+
+def test_an_agency_that_is_off_is_no_reason_where_others_let_the_case_wait(finder: AreaFinder) -> None:
+    disposition = route(finder, "public-works", probability=0.6, off={"dbmsda"})
+    assert disposition.reasons == (Reason.NOT_CONFIDENT,)
+    assert route(finder, "public-works", off={"dlh"}).outcome is Outcome.AUTO
+
+
+def test_routers_go_by_the_policy_of_each_complaints_region(training: Training) -> None:
+    bundle = with_thresholds(training, {"kab-tangerang": 0.0, "kab-bandung": 0.0})
+    routers, text = Routers(bundle, load_region("kab-tangerang")), "jalan rusak berlubang dan aspal"
+    bolder, head = Complaint(text, region="kab-bandung"), bundle.heads["sector"]
+    routers.policies = {"kab-tangerang": Policy(replace(head, thresholds={}), 0.99)}
+    assert routers.route(Complaint(text)).disposition.reasons == (Reason.NO_THRESHOLD,)
+    assert routers.route(bolder).disposition.outcome is Outcome.AUTO
+    routers.policies = {"kab-tangerang": Policy(head, None, frozenset({"dbmsda"}))}
+    assert routers.route(Complaint(text)).disposition.reasons == (Reason.AGENCY_OFF,)
 
 
 def test_a_complaint_of_a_region_without_a_file_never_goes_alone(training: Training) -> None:

@@ -24,6 +24,8 @@ from tests.serving.clients import quick_access, sign_in
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 150.0
+# Nothing is left to chance: no case is picked for a blind check unless a test asks for it.
+_CERTAIN = {"PYTHONUNBUFFERED": "1", "DISPOSISI_BLIND_SHARE": "0", "DISPOSISI_AUDIT_SHARE": "0"}
 
 
 def run_disposisi(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -72,7 +74,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | self._environment,
+            env=os.environ | _CERTAIN | self._environment,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None

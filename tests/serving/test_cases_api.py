@@ -26,12 +26,14 @@ from model.bundle import Bundle, _checksum
 from serving.access import Access, Scope
 from serving.api import Service
 from serving.app import create_app
-from serving.case import Case, Status, now
+from serving.case import Case, Kind, Part, Status, Verdict, now
 from serving.database import open_store
+from serving.review_order import turn
 from serving.settings import Settings
 from serving.store import Store
 from serving.tables import answers, audit, cases, claims, events, requests, returns, reviews
 from serving.triage import CLAIM_LASTS, Intake, Triage
+from serving.working_time import due_after
 from tests.serving.clients import client_of, quick_access, service_of
 from tests.serving.conftest import REGION
 from tests.serving.problems import Answered, problem_in
@@ -370,14 +372,20 @@ def test_a_cursor_that_no_answer_gave_is_refused(client: TestClient, path: str, 
 # Reviews
 
 
-def test_reviews_are_listed_whole_with_the_most_urgent_first(client: TestClient) -> None:
+def test_reviews_are_listed_whole_in_the_order_of_expected_harm(client: TestClient) -> None:
     texts = ["pohon tumbang menimpa rumah, ada korban luka", "got mampet", "lampu jalan mati", "kabel listrik putus"]
     made = {create(client, text=text)["id"] for text in texts * 2}
     found = [review["case"] for review in everything(client, "/v1/reviews")]
     assert {case["id"] for case in found} == made
     assert len(found) == 8
-    urgencies = [case["urgency"] for case in found]
-    assert urgencies == sorted(urgencies, reverse=True)
+    turns = [
+        turn(case["prediction"]["probability"], case["urgency"], datetime.fromisoformat(case["created_at"]))
+        for case in found
+    ]
+    assert turns == sorted(turns)
+    is_emergency = [case["urgency"] == 3 for case in found]
+    assert is_emergency == sorted(is_emergency, reverse=True)
+    assert any(is_emergency)
 
 
 def test_a_review_that_is_held_says_by_whom_and_until_when(client: TestClient, new_key: NewKey) -> None:
@@ -442,6 +450,41 @@ def test_a_verdict_is_kept_once_and_beside_what_was_suggested(client: TestClient
     problem_in(client.post(f"/v1/reviews/{before['id']}/claim"), 409)
     assert client.get(f"/v1/cases/{before['id']}").json() == case
     assert client.get("/v1/reviews").json() == {"reviews": [], "next": None}
+
+
+def test_a_case_that_was_asked_about_says_so_and_takes_a_verdict_later(client: TestClient, house: House) -> None:
+    case_id = create(client)["id"]
+    question = "Mohon sebutkan nama jalannya, atau telepon 081234567890."
+    house.triage.decide(case_id, Verdict("", "", 1, kind=Kind.ASK, reply=question), by="siti")
+    [case] = everything(client, status="asked")
+    assert (case["id"], case["status"], case["agency"]) == (case_id, "asked", case["prediction"]["agency"]["code"])
+    told = {name: case["review"][name] for name in ("kind", "agency", "sector", "parts", "reason", "merged_into")}
+    assert told == {"kind": "ask", "agency": "", "sector": "", "parts": [], "reason": "", "merged_into": None}
+    assert case["review"]["reply"].startswith("Mohon sebutkan nama jalannya")
+    assert "081234567890" not in case["review"]["reply"]
+    assert client.get("/v1/reviews").json() == {"reviews": [], "next": None}
+    problem_in(client.post(f"/v1/cases/{case_id}/returns", json={"reason": "bukan kami"}), 409)
+    decided = client.post(f"/v1/reviews/{case_id}/decide", json=VERDICT).json()
+    assert (decided["status"], decided["review"]["kind"]) == ("decided", "dispose")
+
+
+def test_a_split_and_a_merged_case_tell_their_parts_and_their_original(client: TestClient, house: House) -> None:
+    split, copy = create(client)["id"], create(client)["id"]
+    parts = (Part("health", "dinkes", 2), Part("environment", "dlhk", 0))
+    verdict = Verdict("public-works", "dbmsda", 1, parts=parts, reason="other-matter")
+    house.triage.decide(split, verdict, by="siti")
+    house.triage.decide(copy, Verdict("", "", 1, kind=Kind.MERGE, merged_into=split), by="siti")
+    review = client.get(f"/v1/cases/{split}").json()["review"]
+    assert (review["kind"], review["reason"], review["label_source"]) == ("dispose", "other-matter", "human-corrected")
+    assert review["parts"] == [vars(part) for part in parts]
+    merged = client.get(f"/v1/cases/{copy}").json()
+    assert (merged["status"], merged["review"]["kind"]) == ("decided", "merge")
+    assert merged["review"]["merged_into"] == split
+
+
+def test_a_case_tells_when_a_verdict_on_it_is_due(client: TestClient) -> None:
+    case = create(client)
+    assert datetime.fromisoformat(case["due_at"]) == due_after(datetime.fromisoformat(case["created_at"]))
 
 
 @pytest.mark.parametrize("operation", ["claim", "release", "decide"])

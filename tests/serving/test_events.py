@@ -106,6 +106,9 @@ def test_a_verdict_tells_what_was_decided_and_by_whom(case: Case) -> None:
         "urgency": 3,
         "status": "decided",
         "decided_by": "budi",
+        "kind": "dispose",
+        "parts": [],
+        "merged_into": None,
         "intake_id": "LPR-77",
         "model_version": "0123456789ab",
     }

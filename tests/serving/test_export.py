@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from data.complaint import Confidentiality, LabelledRow
+from data.complaint import Complaint, Confidentiality, LabelledRow
 from data.rows import read_rows
-from serving.case import Verdict
-from serving.triage import Triage
+from model.bundle import Bundle
+from serving.case import Kind, Part, Verdict
+from serving.checks import CheckShares
+from serving.export import reviewed_rows
+from serving.triage import Intake, Triage
 from tests.serving.conftest import REGION
 from tests.serving.processes import run_disposisi
 
@@ -89,6 +92,44 @@ def test_secret_cases_and_those_whose_text_was_emptied_are_left_out_and_counted(
     assert "2 cases were left out" in said
     assert "kecapung7491" not in out.read_text(encoding="utf-8")
     assert [row.complaint.title for row in read_back(out)] == ["Got", "Lampu jalan mati"]
+
+
+def test_only_verdicts_that_name_the_agency_of_one_matter_are_exported(triage: Triage) -> None:
+    kept = {}
+    for kind, verdict in {
+        "dispose": Verdict("health", "dinkes", 1),
+        "refuse": Verdict("energy", "pln", 2, kind=Kind.REFUSE),
+        "split": Verdict("health", "dinkes", 1, parts=(Part("environment", "dlhk", 1),)),
+        "ask": Verdict("", "", 1, kind=Kind.ASK, reply="Di mana?"),
+        "archive": Verdict("", "", 1, kind=Kind.ARCHIVE, reason="no-complaint"),
+    }.items():
+        kept[kind] = triage.receive(Intake(Complaint("got mampet di depan pasar"))).id
+        triage.decide(kept[kind], verdict)
+    copy = triage.receive(Intake(Complaint("got mampet di depan pasar"))).id
+    triage.decide(copy, Verdict("", "", 1, kind=Kind.MERGE, merged_into=kept["dispose"]))
+    rows, left_out = reviewed_rows(triage.store)
+    assert [(row["id"], row["sector"]) for row in rows] == [(kept["dispose"], "health"), (kept["refuse"], "energy")]
+    # Those that label nothing are no loss, and aren't told as left out.
+    assert left_out == 0
+
+
+def test_a_verdict_that_was_taken_back_is_not_exported(triage: Triage) -> None:
+    case_id = triage.receive(Intake(Complaint("got mampet di depan pasar"))).id
+    triage.decide(case_id, Verdict("health", "dinkes", 1), by="siti")
+    triage.undo(case_id, by="siti")
+    assert reviewed_rows(triage.store) == ([], 0)
+    triage.decide(case_id, Verdict("public-works", "dbmsda", 2), by="siti")
+    [row], _ = reviewed_rows(triage.store)
+    assert (row["sector"], row["urgency"]) == ("public-works", 2)
+
+
+def test_a_blind_verdict_is_exported_as_one(triage: Triage, bundle: Bundle) -> None:
+    checking = Triage(bundle, REGION, triage.store, checks=CheckShares(blind=1.0))
+    case_id = checking.receive(Intake(Complaint("got mampet di depan pasar"))).id
+    checking.claim(case_id, by="siti")
+    checking.decide(case_id, Verdict("health", "dinkes", 1), by="siti", claimed=True)
+    [row], _ = reviewed_rows(triage.store)
+    assert row["label_source"] == "human-blind"
 
 
 def test_who_reports_an_anonymous_case_stays_out_of_the_export(

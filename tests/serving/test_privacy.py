@@ -20,7 +20,8 @@ import serving
 from data.complaint import Complaint, Confidentiality
 from data.errors import CannotWrite, OutputExists
 from serving import person, privacy
-from serving.case import Answer, Case, Claim, LabelSource, Return, Review, Status, Verdict
+from serving.case import Answer, Case, Claim, Kind, LabelSource, Return, Review, Status, Verdict
+from serving.checks import Check
 from serving.person import NoCases, SeveralRegions, cases_of, export_person
 from serving.privacy import (
     Action,
@@ -33,6 +34,7 @@ from serving.privacy import (
     record,
     without_words,
 )
+from serving.queue import Choice, Queue
 from serving.store import Addition, AlreadyDecided, Identity, NoSuchCase, Store
 from serving.tables import audit, cases, metadata, moderators, requests, sessions
 from serving.triage import Intake, Triage
@@ -122,11 +124,40 @@ def raw_words(database: Path, markers: Iterable[str] = MARKERS) -> set[str]:
     return {marker for marker in markers if marker.encode() in raw}
 
 
+# The desk
+
+
+def test_a_question_or_reply_of_a_moderator_is_emptied_with_the_text(any_store: Store) -> None:
+    case_id = keep(any_store, make())
+    verdict = Verdict("", "", 1, f"Catatan {NOTE}", Kind.ASK, reply=f"Benarkah di {REASON}?")
+    any_store.decide(case_id, Review(verdict, LabelSource.HUMAN_CORRECTED, NOW - 400 * DAY, "siti"))
+    assert {NOTE, REASON} <= words_in(any_store)
+    assert empty_old_texts(any_store, clock=clock) == 1
+    assert words_in(any_store) == set()
+    emptied = any_store.get(case_id)
+    assert (emptied.status, emptied.emptied_at) == (Status.ASKED, NOW)
+    assert emptied.review is not None
+    assert (emptied.review.verdict.kind, emptied.review.verdict.reply) == (Kind.ASK, "")
+
+
+@pytest.mark.parametrize("check", [Check.NONE, Check.AUDIT])
+def test_whoever_forgets_a_case_or_empties_it_takes_it_out_of_the_queue(any_store: Store, check: Check) -> None:
+    status = Status.ROUTED if check is Check.AUDIT else Status.WAITING
+    forgotten = keep(any_store, replace(make(1, status), check=check))
+    emptied = keep(any_store, replace(make(2, Status.ROUTED, closed_days_ago=400), check=Check.AUDIT))
+    queue = Queue(any_store, clock)
+    assert {line.id for line in queue.lines(Choice(), 50)} == {forgotten, emptied}
+    forget(any_store, forgotten, by="budi", reason="diminta", clock=clock)
+    assert empty_old_texts(any_store, clock=clock) == 1
+    assert queue.lines(Choice(), 50) == []
+    assert queue.next_free(Choice(), "siti") is None
+
+
 # Keeping time
 
 
 @pytest.mark.parametrize(("days", "is_emptied"), [(364.9, False), (365, True), (900, True)])
-@pytest.mark.parametrize("status", [Status.ROUTED, Status.DECIDED])
+@pytest.mark.parametrize("status", [Status.ROUTED, Status.DECIDED, Status.ASKED])
 def test_a_closed_cases_text_is_kept_for_a_year_and_then_emptied(
     store: Store, status: Status, days: float, is_emptied: bool
 ) -> None:

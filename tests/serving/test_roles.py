@@ -327,8 +327,9 @@ def test_what_is_meant_to_harm_is_only_text_on_the_desk(
     assert [page.status_code for page in pages] == [200, 200]
     for page in pages:
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        own = page.text.replace('<script src="/static/desk.js" defer></script>', "")
         for tag in ("<script", "<img", "<svg", "</textarea><"):
-            assert tag not in page.text
+            assert tag not in own
         assert str(7919 * 7907) not in page.text
     first_word = mask_for_storage(hostile, Confidentiality.TERBUKA).split()[0]
     assert html.escape(first_word) in pages[0].text.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")

@@ -222,3 +222,16 @@ def test_the_operations_page_has_every_setting_as_it_is() -> None:
     ]
     missing = [row for row in rows if row not in page]
     assert not missing, "docs/operations.md lacks:\n" + "\n".join(missing)
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, "nan", "3 %", True])
+def test_a_share_that_is_none_is_refused_with_what_is_expected(share: object) -> None:
+    with pytest.raises(BadSettings) as refused:
+        load_settings(blind_share=share, audit_share=share)
+    for name in ("--blind-share", "--audit-share"):
+        assert f"{name} is {share!r}; expected a number from 0 to 1." in str(refused.value)
+
+
+def test_checks_may_be_left_out_or_be_made_of_every_case() -> None:
+    settings = load_settings(blind_share=0, audit_share="1")
+    assert (settings.blind_share, settings.audit_share) == (0.0, 1.0)

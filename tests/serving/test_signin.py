@@ -22,8 +22,17 @@ from serving.settings import Settings
 from serving.signin import own_path
 from serving.triage import Intake, Triage
 from tests.serving.clients import PASSWORD
+from tests.serving.desk_pages import (
+    HEALTH,
+    RUBBISH,
+    Page,
+    checked_page,
+    opened_form,
+    other_agency,
+    suggestion,
+    token_of,
+)
 from tests.serving.processes import Server
-from tests.serving.test_desk import RUBBISH, Page, checked_page, suggestion, token_of
 
 MODERATOR = "budi"
 NOTE = "Sudah ditelepon;\nwarga menunggu </textarea> kabar."
@@ -67,7 +76,7 @@ def end_session(client: TestClient, access: Access) -> None:
     access.sign_out(client.cookies["disposisi"])
 
 
-@pytest.mark.parametrize("path", ["/", "/antrean", "/antrean?lihat=diteruskan&halaman=2", "/kasus/tidak-ada", "/sandi"])
+@pytest.mark.parametrize("path", ["/", "/antrean", "/antrean?urgensi=2&halaman=2", "/kasus/tidak-ada", "/sandi"])
 def test_who_is_not_signed_in_is_sent_to_sign_in_and_back_to_the_page_asked_for(
     anonymous_client: TestClient, password: str, path: str
 ) -> None:
@@ -208,7 +217,7 @@ def test_a_verdict_with_the_token_of_another_or_an_old_session_is_refused_and_it
         assert f"/kasus/{case.id}" in [link["href"] for link in page.every("a")]
         assert " ".join(NOTE.split()) in page.text
     assert triage.store.get(case.id) == case
-    assert client.post(path, data=suggestion(case) | token_of(client)).status_code == 303
+    assert client.post(path, data=opened_form(client, case)).status_code == 303
 
 
 def test_forms_to_sign_out_and_to_change_the_password_need_the_token_too(client: TestClient) -> None:
@@ -220,17 +229,16 @@ def test_forms_to_sign_out_and_to_change_the_password_need_the_token_too(client:
 def test_a_verdict_typed_while_the_session_ran_out_is_shown_again_after_signing_in(
     client: TestClient, access: Access, triage: Triage, case: Case
 ) -> None:
-    form = suggestion(case) | {"pilihan": "lain", "instansi_lain": "dinkes/health", "catatan": NOTE}
-    token = token_of(client)
+    form = opened_form(client, case) | other_agency() | {"catatan": NOTE}
     end_session(client, access)
-    page = checked_page(client.post(f"/kasus/{case.id}/putusan", data=token | form), 401)
+    page = checked_page(client.post(f"/kasus/{case.id}/putusan", data=form), 401)
     assert " ".join(NOTE.split()) in page.text
     page = checked_page(sign_in(client, "bukan ini", **hidden_fields(page, NOTE)), 403)
     page = checked_page(sign_in(client, PASSWORD, **hidden_fields(page, NOTE)))
-    [way] = [sent["action"] for sent in page.every("form") if sent["action"] != "/keluar"]
+    [way] = [action for action in page.forms if action.endswith("/putusan")]
     page = checked_page(client.post(way, data=hidden_fields(page, NOTE)))
     assert page.checked("pilihan") == ["lain"]
-    assert [option["value"] for option in page.every("option") if "selected" in option] == ["dinkes/health"]
+    assert page.forms[way]["instansi_lain"] == HEALTH
     assert " ".join(NOTE.split()) in page.text
     assert triage.store.get(case.id) == case
     assert client.post(way, data=form | token_of(client)).status_code == 303

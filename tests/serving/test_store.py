@@ -13,16 +13,23 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import MetaData, create_engine, insert, select
 
+import serving
 from data.complaint import Complaint, Confidentiality
 from data.errors import DisposisiError
-from serving.case import Answer, Case, LabelSource, Review, Status, Verdict
+from serving.case import Answer, Case, Claim, Kind, LabelSource, Part, Return, Review, Status, Verdict
+from serving.checks import Check
 from serving.database import open_store
-from serving.store import Addition, AlreadyDecided, NoSuchCase, Store
-from serving.tables import metadata
+from serving.events import EventType
+from serving.privacy import forget
+from serving.queue import Choice, Queue
+from serving.store import Addition, AlreadyDecided, CannotUndo, ClaimGone, NoSuchCase, Store, Taken, review_of
+from serving.tables import events, metadata, reviews
 
 NOON = datetime(2026, 2, 3, 12, 0, 0, 123_456, tzinfo=timezone(timedelta(hours=7)))
 ANSWER = Answer(
@@ -47,6 +54,8 @@ CASE = Case(
     received_at=NOON,
     created_at=NOON + timedelta(seconds=1),
     answer=ANSWER,
+    # Tuesday's: three working days after it.
+    due_at=datetime(2026, 2, 6, 9, tzinfo=UTC),
 )
 REVIEW = Review(Verdict("environment", "dlhk", 1, "sudah benar"), LabelSource.HUMAN_CORRECTED, NOON)
 
@@ -82,8 +91,10 @@ def waiting_case(number: int, urgency: int | None = 1, probability: float = 0.5,
         replace(CASE, status=Status.ROUTED, confidentiality=Confidentiality.RAHASIA, channel=""),
         replace(CASE, complaint=Complaint("x", region="kab-tangerang"), received_at=datetime(1999, 1, 1, tzinfo=UTC)),
         replace(CASE, answer=replace(ANSWER, agency=None, area=None, urgency=None, urgency_probability=None)),
+        replace(CASE, status=Status.ROUTED, check=Check.AUDIT),
+        replace(CASE, check=Check.BLIND, due_at=datetime(2026, 3, 2, 9, tzinfo=UTC)),
     ],
-    ids=["all-filled", "routed-and-secret", "bare-complaint", "answer-without-agency"],
+    ids=["all-filled", "routed-and-secret", "bare-complaint", "answer-without-agency", "audited", "blind"],
 )
 def test_what_was_added_is_read_back_equal_also_after_reopening(database: Path, case: Case) -> None:
     with closing(open_store(str(database))) as store:
@@ -170,23 +181,23 @@ def test_many_threads_that_add_at_once_lose_nothing(store: Store) -> None:
     assert store.count(Status.WAITING) == 200
 
 
-def test_the_most_urgent_waits_first_then_the_least_sure_then_the_oldest(store: Store) -> None:
+def test_the_case_that_waiting_harms_most_comes_first(any_store: Store) -> None:
     wanted = [
         waiting_case(1, urgency=3, probability=0.9, minute=9),
-        waiting_case(2, urgency=2, probability=0.1, minute=8),
-        waiting_case(3, urgency=2, probability=0.2, minute=1),
+        waiting_case(2, urgency=2, probability=0.1, minute=2),
+        waiting_case(3, urgency=2, probability=0.4, minute=1),
         waiting_case(4, urgency=1, probability=0.3, minute=4),
         waiting_case(5, urgency=None, probability=0.4, minute=2),
         waiting_case(6, urgency=1, probability=0.4, minute=3),
         waiting_case(7, urgency=0, probability=0.0, minute=0),
     ]
     for number in (4, 7, 1, 6, 3, 5, 2):
-        keep(store, wanted[number - 1])
-    keep(store, replace(waiting_case(8, urgency=3), status=Status.ROUTED))
-    keep(store, waiting_case(9, urgency=3))
-    store.decide("kasus-9", REVIEW)
-    assert store.waiting(50) == wanted
-    assert store.count(Status.WAITING) == 7
+        keep(any_store, wanted[number - 1])
+    keep(any_store, replace(waiting_case(8, urgency=3), status=Status.ROUTED))
+    keep(any_store, waiting_case(9, urgency=3))
+    any_store.decide("kasus-9", REVIEW)
+    assert any_store.waiting(50) == wanted
+    assert any_store.count(Status.WAITING) == 7
 
 
 def test_pages_of_the_queue_hold_each_case_once(store: Store) -> None:
@@ -209,6 +220,7 @@ def test_routed_cases_are_listed_the_newest_first_page_by_page(store: Store) -> 
     assert {status: store.count(status) for status in Status} == {
         Status.ROUTED: 25,
         Status.WAITING: 1,
+        Status.ASKED: 0,
         Status.DECIDED: 1,
         Status.RETURNED: 0,
         Status.FORGOTTEN: 0,
@@ -242,6 +254,313 @@ def test_reviews_come_out_in_the_order_they_were_given(store: Store) -> None:
     assert [case.id for case in store.reviewed()] == [f"kasus-{number}" for number in order]
 
 
+# Kinds of verdict
+
+
+KINDS = {
+    Kind.DISPOSE: Verdict("health", "dinkes", 2, "dua perkara", Kind.DISPOSE,
+                          (Part("environment", "dlhk", 1), Part("public-works", "dbmsda", 0)), "other-matter"),
+    Kind.ASK: Verdict("", "", 1, kind=Kind.ASK, reply="Mohon sebutkan nama jalannya."),
+    Kind.REFUSE: Verdict("energy", "pln", 2, kind=Kind.REFUSE, reason="other-government", reply="Kami teruskan."),
+    Kind.ARCHIVE: Verdict("", "", 1, kind=Kind.ARCHIVE, reason="no-complaint"),
+    Kind.MERGE: Verdict("", "", 1, kind=Kind.MERGE, merged_into="kasus-2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_of_verdict_leaves_the_case_as_it_says(any_store: Store, kind: Kind) -> None:
+    case = replace(CASE, agency="dlhk", urgency=1)
+    keep(any_store, case)
+    review = replace(REVIEW, verdict=KINDS[kind], reviewer="siti")
+    any_store.decide(case.id, review)
+    names_agency = kind in (Kind.DISPOSE, Kind.REFUSE)
+    assert any_store.get(case.id) == replace(
+        case,
+        status=Status.ASKED if kind is Kind.ASK else Status.DECIDED,
+        agency=KINDS[kind].agency if names_agency else "dlhk",
+        urgency=2 if names_agency else 1,
+        closed_at=NOON,
+        review=review,
+    )
+    assert any_store.waiting(50) == []
+    assert any_store.count(Status.WAITING) == 0
+
+
+def test_a_case_that_was_asked_about_may_be_asked_about_again_and_decided_and_all_stays_on_record(
+    any_store: Store,
+) -> None:
+    keep(any_store, CASE)
+    for minute, kind in enumerate((Kind.ASK, Kind.ASK, Kind.ARCHIVE)):
+        any_store.decide(CASE.id, replace(REVIEW, verdict=KINDS[kind], decided_at=NOON + timedelta(minutes=minute)))
+    assert any_store.get(CASE.id).status is Status.DECIDED
+    with pytest.raises(AlreadyDecided):
+        any_store.decide(CASE.id, replace(REVIEW, verdict=KINDS[Kind.ASK]))
+    with any_store.reading() as connection:
+        rows = [review_of(row) for row in connection.execute(select(reviews).order_by(reviews.c.id)).mappings()]
+    assert [row.verdict for row in rows] == [KINDS[kind] for kind in (Kind.ASK, Kind.ASK, Kind.ARCHIVE)]
+    assert [case.review for case in any_store.reviewed()] == rows[-1:]
+
+
+def test_an_agency_cannot_send_back_what_only_waits_for_the_citizen(any_store: Store) -> None:
+    keep(any_store, CASE)
+    any_store.decide(CASE.id, replace(REVIEW, verdict=KINDS[Kind.ASK]))
+    with pytest.raises(AlreadyDecided):
+        any_store.give_back(CASE.id, Return("dlhk", "bukan kami", NOON, "key:1"))
+
+
+# Claims
+
+
+LATER = NOON + timedelta(minutes=15)
+HELD = Claim("siti", LATER)
+
+
+def tables(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    """All that is kept."""
+    with store.reading() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+
+def verdict_of(holder: str, seconds: float = 0) -> Review:
+    return replace(REVIEW, reviewer=holder, decided_at=NOON + timedelta(seconds=seconds))
+
+
+def test_a_verdict_at_the_desk_needs_the_case_in_hand_and_else_changes_nothing(any_store: Store) -> None:
+    keep(any_store, CASE)
+    before = tables(any_store)
+    with pytest.raises(ClaimGone):
+        any_store.decide(CASE.id, verdict_of("siti"), claimed=True)
+    assert tables(any_store) == before
+    any_store.claim(CASE.id, HELD, NOON)
+    before = tables(any_store)
+    for late in (900, 901, 90_000):
+        with pytest.raises(ClaimGone):
+            any_store.decide(CASE.id, verdict_of("siti", late), claimed=True)
+    for claimed in (True, False):
+        with pytest.raises(Taken, match="siti"):
+            any_store.decide(CASE.id, verdict_of("budi", 60), claimed=claimed)
+    assert tables(any_store) == before
+    any_store.decide(CASE.id, verdict_of("siti", 899), claimed=True)
+    assert any_store.get(CASE.id).status is Status.DECIDED
+
+
+def test_a_claim_that_ran_out_and_was_taken_by_another_gives_way_to_them(any_store: Store) -> None:
+    keep(any_store, CASE)
+    any_store.claim(CASE.id, HELD, NOON)
+    with pytest.raises(Taken):
+        any_store.claim(CASE.id, Claim("budi", LATER), NOON + timedelta(minutes=14))
+    any_store.claim(CASE.id, Claim("budi", LATER + timedelta(minutes=15)), LATER)
+    with pytest.raises(Taken, match="budi"):
+        any_store.decide(CASE.id, verdict_of("siti", 901), claimed=True)
+    any_store.release(CASE.id, "siti")
+    assert any_store.claims_of([CASE.id], LATER)[CASE.id].holder == "budi"
+
+
+def test_who_goes_on_with_a_case_has_held_it_since_they_took_it(any_store: Store) -> None:
+    keep(any_store, CASE)
+    any_store.claim(CASE.id, HELD, NOON)
+    again = NOON + timedelta(minutes=10)
+    any_store.claim(CASE.id, Claim("siti", again + timedelta(minutes=15)), again)
+    kept = any_store.claims_of([CASE.id], again)[CASE.id]
+    assert (kept.since, kept.until) == (NOON, again + timedelta(minutes=15))
+    # One that ran out doesn't count: the time in between wasn't spent on the case.
+    anew = NOON + timedelta(hours=3)
+    any_store.claim(CASE.id, Claim("siti", anew + timedelta(minutes=15)), anew)
+    assert any_store.claims_of([CASE.id], anew)[CASE.id].since == anew
+
+
+def test_a_review_tells_the_seconds_that_the_case_was_held(any_store: Store) -> None:
+    for case_id in ("a", "b"):
+        keep(any_store, replace(CASE, id=case_id))
+    any_store.claim("a", HELD, NOON)
+    any_store.claim("a", HELD, NOON + timedelta(seconds=20))
+    any_store.decide("a", verdict_of("siti", 42.5), claimed=True)
+    any_store.decide("b", verdict_of("siti", 42.5))
+    seconds = {case.id: case.review.seconds for case in any_store.reviewed() if case.review}
+    assert seconds == {"a": 42.5, "b": None}
+
+
+def test_a_verdict_ends_the_claim(any_store: Store) -> None:
+    keep(any_store, CASE)
+    any_store.claim(CASE.id, HELD, NOON)
+    any_store.decide(CASE.id, verdict_of("siti", 1), claimed=True)
+    assert any_store.claims_of([CASE.id], NOON) == {}
+    with pytest.raises(AlreadyDecided):
+        any_store.claim(CASE.id, HELD, NOON)
+
+
+def test_a_webhook_hears_of_a_verdict_at_the_desk_once_it_can_no_longer_be_taken_back(any_store: Store) -> None:
+    for case_id in ("desk", "api"):
+        keep(any_store, replace(CASE, id=case_id))
+    any_store.claim("desk", HELD, NOON)
+    any_store.decide("desk", verdict_of("siti", 1), claimed=True)
+    any_store.decide("api", verdict_of("siti", 1))
+    with any_store.reading() as connection:
+        told = {row.case_id: row.next_attempt_at for row in connection.execute(select(events))}
+    assert told == {"desk": NOON + timedelta(seconds=31), "api": None}
+
+
+def test_of_many_moderators_on_the_same_cases_each_case_gets_one_verdict(any_store: Store) -> None:
+    """Eight at once go through the same fifty, as the desk does: take it, decide, or go on if somebody else has it."""
+    numbers = range(50)
+    for number in numbers:
+        keep(any_store, waiting_case(number))
+    together = Barrier(8)
+
+    def work(holder: str) -> list[str]:
+        won = []
+        for number in numbers:
+            together.wait(60)
+            try:
+                any_store.claim(f"kasus-{number}", Claim(holder, LATER), NOON)
+                any_store.decide(f"kasus-{number}", verdict_of(holder, 5), claimed=True)
+                won.append(f"kasus-{number}")
+            except (Taken, ClaimGone, AlreadyDecided):
+                pass
+        return won
+
+    with ThreadPoolExecutor(8) as pool:
+        won = dict(zip("abcdefgh", pool.map(work, "abcdefgh"), strict=True))
+    said = {case_id: holder for holder, each in won.items() for case_id in each}
+    assert sum(map(len, won.values())) == len(said) == 50
+    with any_store.reading() as connection:
+        kept = connection.execute(select(reviews.c.case_id, reviews.c.reviewer)).all()
+    assert len(kept) == 50
+    assert {row.case_id: row.reviewer for row in kept} == said
+
+
+# Taking a verdict back
+
+
+def held_and_decided(store: Store, case: Case, review: Review = REVIEW) -> None:
+    """A case that siti took and decided at the desk, at noon."""
+    store.claim(case.id, HELD, NOON)
+    store.decide(case.id, replace(review, reviewer="siti"), claimed=True)
+
+
+def told_of(store: Store, case_id: str) -> list[tuple[str, str, str | None]]:
+    """Type, status and agency of a case's events, in their order."""
+    query = select(events.c.type, events.c.data).where(events.c.case_id == case_id).order_by(events.c.number)
+    with store.reading() as connection:
+        return [(row.type, row.data["status"], row.data["agency"]) for row in connection.execute(query)]
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize(
+    "case",
+    [
+        replace(CASE, agency=None, urgency=None),
+        replace(CASE, agency="dlhk", urgency=1, check=Check.BLIND),
+        replace(CASE, agency="dlhk", urgency=1, status=Status.ROUTED, closed_at=NOON - timedelta(days=2)),
+        replace(CASE, agency="dlhk", urgency=3, status=Status.ROUTED, check=Check.AUDIT, closed_at=NOON),
+    ],
+    ids=["waiting", "blind", "routed", "audited"],
+)
+def test_a_verdict_taken_back_leaves_the_case_as_it_was_and_stays_on_record(
+    any_store: Store, case: Case, kind: Kind
+) -> None:
+    keep(any_store, case)
+    before, queued = any_store.get(case.id), [line.id for line in Queue(any_store).lines(Choice(), 50)]
+    assert before == case
+    held_and_decided(any_store, case, replace(REVIEW, verdict=KINDS[kind]))
+    assert Queue(any_store).lines(Choice(), 50) == []
+    any_store.undo(case.id, "siti", NOON + timedelta(seconds=30))
+    assert any_store.get(case.id) == before
+    assert [line.id for line in Queue(any_store).lines(Choice(), 50)] == queued
+    assert list(any_store.reviewed()) == []
+    with any_store.reading() as connection:
+        [row] = connection.execute(select(reviews)).mappings()
+    assert review_of(row).verdict == KINDS[kind]
+    assert review_of(row).undone_at == NOON + timedelta(seconds=30)
+
+
+def test_a_verdict_taken_back_is_told_as_what_the_case_is_again(any_store: Store) -> None:
+    waits = replace(CASE, id="a", agency=None)
+    goes_on = replace(CASE, id="b", agency="dlhk", status=Status.ROUTED)
+    for case in (waits, goes_on):
+        keep(any_store, case)
+        held_and_decided(any_store, case, replace(REVIEW, verdict=KINDS[Kind.REFUSE]))
+        any_store.undo(case.id, "siti", NOON + timedelta(seconds=9))
+    decided_told = (EventType.REVIEW_DECIDED, "decided", "pln")
+    assert told_of(any_store, "a") == [decided_told, (EventType.REVIEW_REQUESTED, "waiting", None)]
+    assert told_of(any_store, "b") == [decided_told, (EventType.ROUTED, "routed", "dlhk")]
+    with any_store.reading() as connection:
+        times = set(connection.execute(select(events.c.happened_at)).scalars())
+    assert times == {NOON, NOON + timedelta(seconds=9)}
+
+
+def test_only_ones_own_verdict_is_taken_back_within_half_a_minute_and_once(any_store: Store) -> None:
+    keep(any_store, CASE)
+    with pytest.raises(CannotUndo):
+        any_store.undo(CASE.id, "siti", NOON)
+    held_and_decided(any_store, CASE)
+    before = tables(any_store)
+    for by, seconds in (("budi", 1.0), ("", 1.0), ("siti", 30.001), ("siti", 86_400.0)):
+        with pytest.raises(CannotUndo):
+            any_store.undo(CASE.id, by, NOON + timedelta(seconds=seconds))
+    for case_id, region in ((CASE.id, "kota-surabaya"), ("kasus-9", ""), ("a\x00b", "")):
+        with pytest.raises(NoSuchCase):
+            any_store.undo(case_id, "siti", NOON, region)
+    assert tables(any_store) == before
+    any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=1), "kab-tangerang")
+    with pytest.raises(CannotUndo):
+        any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=2))
+
+
+def test_after_a_return_the_verdict_before_it_is_not_taken_back(any_store: Store) -> None:
+    keep(any_store, CASE)
+    held_and_decided(any_store, CASE)
+    any_store.give_back(CASE.id, Return("dlhk", "bukan kami", NOON + timedelta(seconds=5), "key:1"))
+    with pytest.raises(CannotUndo):
+        any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=6))
+    assert any_store.get(CASE.id).status is Status.RETURNED
+
+
+def test_the_second_verdict_on_a_case_that_was_sent_back_is_taken_back_to_the_first(any_store: Store) -> None:
+    keep(any_store, CASE)
+    first = replace(REVIEW, reviewer="budi", verdict=KINDS[Kind.DISPOSE], decided_at=NOON - timedelta(days=1))
+    any_store.decide(CASE.id, first)
+    any_store.give_back(CASE.id, Return("dinkes", "bukan kami", NOON - timedelta(hours=2), "key:1"))
+    before = any_store.get(CASE.id)
+    held_and_decided(any_store, CASE, replace(REVIEW, verdict=KINDS[Kind.REFUSE]))
+    any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=5))
+    assert any_store.get(CASE.id) == before
+    assert before.review == first
+    assert [line.id for line in Queue(any_store).lines(Choice(reason="returned"), 50)] == [CASE.id]
+    with any_store.reading() as connection:
+        told = connection.execute(select(events.c.data).order_by(events.c.number.desc()).limit(1)).scalar_one()
+    # What it stood at before is told: the first verdict's agency with its own sector.
+    assert (told["status"], told["agency"], told["sector"]) == ("returned", "dinkes", "health")
+
+
+def test_after_a_verdict_was_taken_back_the_case_is_decided_anew(any_store: Store) -> None:
+    keep(any_store, CASE)
+    held_and_decided(any_store, CASE)
+    any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=1))
+    second = replace(REVIEW, verdict=KINDS[Kind.REFUSE], reviewer="budi", decided_at=NOON + timedelta(seconds=2))
+    any_store.decide(CASE.id, second)
+    assert any_store.get(CASE.id).review == second
+    assert [case.review for case in any_store.reviewed()] == [second]
+    with pytest.raises(CannotUndo):
+        any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=3))
+    with any_store.reading() as connection:
+        assert len(connection.execute(select(reviews)).all()) == 2
+
+
+def test_a_verdict_on_a_case_whose_words_are_gone_is_not_taken_back(any_store: Store) -> None:
+    keep(any_store, replace(CASE, answer=replace(ANSWER, detail={"reasons": []})))
+    held_and_decided(any_store, CASE)
+    forget(any_store, CASE.id, by="budi", reason="diminta", clock=lambda: NOON + timedelta(seconds=1))
+    with pytest.raises(CannotUndo):
+        any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=2))
+
+
+# Tables
+
+
 def test_the_migrations_make_the_very_tables_that_the_code_expects(store: Store, database: Path) -> None:
     engine = create_engine(f"sqlite:///{database}")
     with engine.connect() as connection:
@@ -249,6 +568,80 @@ def test_the_migrations_make_the_very_tables_that_the_code_expects(store: Store,
         differences = compare_metadata(context, metadata)
     engine.dispose()
     assert differences == []
+
+
+OLD_TABLES = ("cases", "answers", "reviews", "returns", "claims")
+
+
+def at_migration_2(database: str) -> None:
+    """Tables as the version before the desk made them, with cases of each status."""
+    engine = create_engine(database if "://" in database else f"sqlite:///{database}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(serving.__file__).with_name("migrations")))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        old = MetaData()
+        old.reflect(connection, only=OLD_TABLES)
+        cases, answers, reviews, returns, claims = (old.tables[name] for name in OLD_TABLES)
+        for number, status in enumerate(("waiting", "routed", "returned", "decided", "forgotten")):
+            at = OLD + timedelta(days=number)
+            connection.execute(insert(cases), {
+                "id": status, "status": status, "region": "kab-tangerang", "title": "", "text": "got mampet",
+                "location": "", "channel": "web", "confidentiality": "terbuka", "received_at": at, "created_at": at,
+                "agency": "dlhk", "urgency": number % 3,
+                "closed_at": at if status in ("routed", "decided") else None,
+            })  # fmt: skip
+            connection.execute(insert(answers), {
+                "case_id": status, "model_version": "0123456789ab", "sector": "environment", "probability": 0.75,
+                "agency": "dlhk", "outcome": "review", "urgency": number % 3,
+                "detail": {"reasons": ["below-threshold", "split"] if number else []},
+            })  # fmt: skip
+        for case_id in ("returned", "decided"):
+            connection.execute(insert(reviews), {
+                "case_id": case_id, "sector": "environment", "agency": "dlhk", "urgency": 2, "note": "lama",
+                "label_source": "human-accepted", "decided_at": OLD + timedelta(days=5), "reviewer": "budi",
+            })  # fmt: skip
+        connection.execute(insert(returns), {
+            "case_id": "returned", "agency": "dlhk", "reason": "bukan kami", "told_by": "key:1",
+            "returned_at": OLD + timedelta(days=6),
+        })  # fmt: skip
+        connection.execute(insert(claims), {"case_id": "waiting", "holder": "budi", "until": OLD + timedelta(days=90)})
+    engine.dispose()
+
+
+# A Monday morning, as the old program wrote it: UTC, without a zone.
+OLD = datetime(2026, 1, 5, 3)
+
+
+def test_a_database_of_the_version_before_the_desk_gets_its_queue_and_goes_on(any_database: str) -> None:
+    at_migration_2(any_database)
+    with closing(open_store(any_database)) as store:
+        lines = {line.id: line for line in Queue(store).lines(Choice(), 50)}
+        assert set(lines) == {"waiting", "returned"} == {case.id for case in store.waiting(50)}
+        assert (lines["waiting"].reason, lines["returned"].reason) == ("", "returned")
+        assert lines["waiting"].holder == "budi" or datetime.now(UTC) > (OLD + timedelta(days=90)).replace(tzinfo=UTC)
+        # Monday, due on Thursday; sent back on the Sunday after: due on Wednesday.
+        assert lines["waiting"].due_at == datetime(2026, 1, 8, 9, tzinfo=UTC)
+        assert lines["returned"].due_at == datetime(2026, 1, 14, 9, tzinfo=UTC)
+        routed = store.get("routed")
+        assert (routed.status, routed.check, routed.review) == (Status.ROUTED, Check.NONE, None)
+        decided_review = store.get("decided").review
+        assert decided_review == Review(
+            Verdict("environment", "dlhk", 2, "lama"),
+            LabelSource.HUMAN_ACCEPTED,
+            (OLD + timedelta(days=5)).replace(tzinfo=UTC),
+            "budi",
+        )
+        with pytest.raises(CannotUndo):
+            store.undo("decided", "budi", (OLD + timedelta(days=5)).replace(tzinfo=UTC))
+        store.decide("returned", REVIEW)
+        # Held by the one who held it, since nobody knows when.
+        store.decide("waiting", replace(REVIEW, reviewer="budi"), claimed=True)
+        waiting_review = store.get("waiting").review
+        assert waiting_review is not None
+        assert waiting_review.seconds is None
+        assert Queue(store).count(Choice()) == 0
 
 
 def test_opening_twice_changes_nothing(store: Store, database: Path) -> None:

@@ -17,8 +17,11 @@ from starlette.testclient import TestClient
 
 from data.complaint import Complaint, Confidentiality
 from model.bundle import URGENCY, Bundle
+from serving.case import Kind, LabelSource, Part, Status, Verdict
+from serving.checks import Check, CheckShares
+from serving.privacy import forget
 from serving.store import Store
-from serving.triage import Intake, Triage
+from serving.triage import BadMerge, Intake, Triage
 from tests.serving.clients import client_of
 from tests.serving.conftest import EARLIER, REGION
 from tests.serving.processes import PATIENCE, Server
@@ -33,6 +36,7 @@ ROAD_AND_CLINIC = (
 )
 CANAL = "Saluran irigasi kecapung di Desa Klebet jebol, air sawah meluap sampai ke teras rumah kami"
 CANAL_AGAIN = f"Min, {CANAL.lower()}, mohon dicek"
+OTHER = Verdict("health", "dinkes", 2)
 NEW_KEYS = ("urgency_reasons", "jurisdiction", "completeness", "split", "similar")
 
 
@@ -152,6 +156,93 @@ def test_of_a_secret_complaint_no_found_words_are_kept_beside_its_text(
     with closing(sqlite3.connect(database)) as connection:
         [kept] = connection.execute("SELECT detail FROM answers").fetchone()
     assert not [word for word in ("klebet", "kecapung", "curug", "gudang", "petugas") if word in kept.lower()]
+
+
+# Blind checks
+
+
+def as_suggested(triage: Triage, case_id: str) -> Verdict:
+    answer = triage.store.get(case_id).answer
+    return Verdict(answer.sector, answer.agency or "", answer.urgency or 0)
+
+
+def source_at_the_desk(triage: Triage, case_id: str, verdict: Verdict) -> LabelSource:
+    triage.claim(case_id, by="siti")
+    return triage.decide(case_id, verdict, by="siti", claimed=True).label_source
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_verdict_at_the_desk_on_a_case_that_is_checked_is_blind_whatever_it_says(
+    bundle: Bundle, bold_bundle: Bundle, store: Store, is_right: bool
+) -> None:
+    for some, check, status in ((bundle, Check.BLIND, Status.WAITING), (bold_bundle, Check.AUDIT, Status.ROUTED)):
+        triage = Triage(some, REGION, store, checks=CheckShares(1.0, 1.0))
+        case_id = receive(triage, RUBBISH)
+        case = store.get(case_id)
+        assert (case.check, case.status, case.is_blind) == (check, status, True)
+        verdict = as_suggested(triage, case_id) if is_right else OTHER
+        assert source_at_the_desk(triage, case_id, verdict) is LabelSource.HUMAN_BLIND
+        assert not store.get(case_id).is_blind
+
+
+def test_a_verdict_over_the_api_saw_the_suggestion(bundle: Bundle, store: Store) -> None:
+    triage = Triage(bundle, REGION, store, checks=CheckShares(1.0, 1.0))
+    first, second = receive(triage, RUBBISH), receive(triage, RUBBISH)
+    assert triage.decide(first, as_suggested(triage, first)).label_source is LabelSource.HUMAN_ACCEPTED
+    assert triage.decide(second, OTHER).label_source is LabelSource.HUMAN_CORRECTED
+
+
+def test_a_second_verdict_after_a_return_is_not_blind(bundle: Bundle, store: Store) -> None:
+    triage = Triage(bundle, REGION, store, checks=CheckShares(1.0, 1.0))
+    case_id = receive(triage, RUBBISH)
+    assert source_at_the_desk(triage, case_id, OTHER) is LabelSource.HUMAN_BLIND
+    triage.give_back(case_id, "", "bukan kami", by="key:1")
+    assert source_at_the_desk(triage, case_id, as_suggested(triage, case_id)) is LabelSource.HUMAN_ACCEPTED
+
+
+def test_a_verdict_that_adds_a_matter_or_names_no_agency_does_not_take_the_suggestion(triage: Triage) -> None:
+    first, second = receive(triage, RUBBISH), receive(triage, RUBBISH)
+    split = replace(as_suggested(triage, first), parts=(Part("health", "dinkes", 1),))
+    assert triage.decide(first, split).label_source is LabelSource.HUMAN_CORRECTED
+    asked = Verdict("", "", 1, kind=Kind.ASK, reply="Di mana?")
+    assert triage.decide(second, asked).label_source is LabelSource.HUMAN_CORRECTED
+
+
+# Merging
+
+
+def merge(triage: Triage, case_id: str, original: str) -> None:
+    triage.decide(case_id, Verdict("", "", 1, kind=Kind.MERGE, merged_into=original), by="siti")
+
+
+def test_a_case_is_merged_into_one_that_waits_or_was_decided(triage: Triage) -> None:
+    waiting, decided, *copies = (receive(triage, CANAL) for _ in range(4))
+    triage.decide(decided, OTHER)
+    for copy, original in zip(copies, (waiting, decided), strict=True):
+        merge(triage, copy, original)
+        review = triage.store.get(copy).review
+        assert review is not None
+        assert review.verdict.merged_into == original
+
+
+def test_a_case_is_not_merged_into_what_is_no_original_and_then_stays_as_it_was(triage: Triage) -> None:
+    case_id, copy, original, gone = (receive(triage, CANAL) for _ in range(4))
+    away = triage.receive(Intake(Complaint(CANAL, region="kota-surabaya"))).id
+    merge(triage, copy, original)
+    forget(triage.store, gone, by="budi", reason="diminta")
+    before = triage.store.get(case_id)
+    for target in (case_id, copy, gone, away, "kasus-yang-tidak-ada", "", "a\x00b"):
+        with pytest.raises(BadMerge):
+            merge(triage, case_id, target)
+    assert triage.store.get(case_id) == before
+
+
+def test_into_a_case_whose_own_merging_was_taken_back_another_is_merged(triage: Triage) -> None:
+    case_id, copy, original = (receive(triage, CANAL) for _ in range(3))
+    merge(triage, copy, original)
+    triage.undo(copy, by="siti")
+    merge(triage, case_id, copy)
+    assert triage.store.get(case_id).status is Status.DECIDED
 
 
 def test_after_a_restart_earlier_cases_are_found_again_but_secret_ones(

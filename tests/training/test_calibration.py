@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from model.heads import softmax
+from model.promise import choose_threshold, lower_bound
 from training.calibration import fit_inverse_temperature
-from training.promise import choose_threshold, lower_bound
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.0, 3.0, 12.0])

@@ -14,16 +14,10 @@ from data.errors import BadTarget
 from model.bundle import EVIDENCE, load_bundle
 from model.confidence import Confidence
 from model.heads import softmax
+from model.promise import choose_set_level, choose_threshold, make_promise, rows_needed
 from training.calibration import cross_fitted_confidence, cross_fitted_sets, fit_confidence, fit_set_weights
 from training.fitting import Training, fit
-from training.promise import (
-    choose_set_level,
-    choose_threshold,
-    make_promise,
-    promise_in_words,
-    rows_needed,
-    with_target,
-)
+from training.promise import promise_in_words, with_target
 from training.recipe import find_recipe
 
 RESAMPLINGS = 1_000

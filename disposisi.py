@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serving import commands
+from serving.export_command import export_rows
+from serving.watch_commands import watch
+from training import models_commands, rows_commands
 
 if TYPE_CHECKING:
     from data.progress import Progress
@@ -25,10 +28,14 @@ app = typer.Typer(
 )
 rows_app = typer.Typer(no_args_is_help=True, help="Labelled rows: out of the desk, into training.")
 app.add_typer(rows_app, name="rows")
+rows_app.command("export")(export_rows)
+rows_commands.register(rows_app)
+app.add_typer(models_commands.models_app, name="models")
 app.command()(commands.serve)
 app.add_typer(commands.keys_app, name="keys")
 app.add_typer(commands.moderators_app, name="moderators")
 app.add_typer(commands.events_app, name="events")
+app.command()(watch)
 app.command()(commands.forget)
 app.add_typer(commands.person_app, name="person")
 
@@ -238,28 +245,6 @@ def predict(
     typer.echo(f"{count} rows are in {out}: {routed} auto, {count - routed} review")
 
 
-@rows_app.command("export")
-def export_rows(
-    out: Annotated[Path, typer.Option(help="The CSV file to write.")],
-    database: commands.Database = commands.DEFAULT_DATABASE,
-) -> None:
-    """Write the desk's reviewed cases as labelled rows, with where each label comes from. Secret ones stay out.
-
-    \b
-    Example: disposisi rows export --out reviewed.csv
-    """
-    from data.writing import write_csv
-    from serving.database import open_store
-    from serving.export import COLUMNS, reviewed_rows
-
-    store = open_store(database, must_exist=True)
-    rows, left_out = reviewed_rows(store)
-    write_csv(out, COLUMNS, rows)
-    if left_out:
-        _say(f"Note: {left_out} cases were left out: secret (rahasia), or their text was emptied.")
-    typer.echo(f"{len(rows)} reviewed rows are in {out}")
-
-
 def main() -> None:
     """Run the command; a user's mistake ends in its message and exit code 2, not in a traceback."""
     from data.errors import DisposisiError
@@ -273,19 +258,11 @@ def main() -> None:
 
 @contextmanager
 def _progress(title: str) -> Iterator[Progress]:
-    """A Rich progress bar on standard error, gone when the work is done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    """A progress bar on standard error, gone when the work is done."""
+    from data.progress import progress_bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda what, share: bar.update(task, completed=share, description=f"{title}: {what}")
+    with progress_bar(title) as progress:
+        yield progress
 
 
 def _tell_reading(read: RowsRead, output: Path | None) -> None:

@@ -33,6 +33,22 @@ class Confidentiality(StrEnum):
     RAHASIA = "rahasia"
 
 
+class Provenance(StrEnum):
+    """Where a row's labels come from; a row of another source, or of none, was labelled elsewhere by people.
+
+    A moderator decided without seeing the suggestion, took it, or decided otherwise; the program routed it alone and
+    nobody looked; an agency sent it back, which labels nothing but rules some labels out; or it was written for the
+    project.
+    """
+
+    HUMAN_BLIND = "human-blind"
+    HUMAN_ACCEPTED = "human-accepted"
+    HUMAN_CORRECTED = "human-corrected"
+    MACHINE = "machine"
+    RETURNED = "returned"
+    WRITTEN = "written"
+
+
 @dataclass(frozen=True)
 class Complaint:
     """What a citizen sent. `location` is the intake form's own field; `region` a region code."""
@@ -48,6 +64,8 @@ class LabelledRow:
     """A complaint with an id and the labels known for it; a label that is None is unknown.
 
     `received_at` is an ISO 8601 date or date-time, possibly only a year, so that it sorts as text; "" is unknown.
+    `label_source` is a `Provenance`, or whatever the file says. `not_agencies` sent the complaint back, and so it is of
+    none of `not_sectors`.
     """
 
     id: str
@@ -63,3 +81,5 @@ class LabelledRow:
     confidentiality: Confidentiality = Confidentiality.TERBUKA
     language: str = ""
     channel: str = ""
+    not_agencies: tuple[str, ...] = ()
+    not_sectors: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from data.tables import Table, TableRow, fold_column, read_table
 from data.writing import write_csv
 
 # Our own column names, and LAPOR!'s. Columns that are known only after routing (category, status) are not read at all.
-_COLUMNS = {
+COLUMNS = {
     "id": ("id", "tracking id"),
     "received_at": ("received at", "tanggal laporan masuk"),
     "clock": ("waktu laporan masuk",),
@@ -32,6 +32,8 @@ _COLUMNS = {
     "region": ("region",),
     "agency": ("agency", "instansi terdisposisi"),
     "sector": ("sector",),
+    "not_agency": ("not agency",),
+    "not_sector": ("not sector",),
     "area": ("area",),
     "urgency": ("urgency",),
     "jurisdiction": ("jurisdiction", "level"),
@@ -41,11 +43,14 @@ _COLUMNS = {
     "language": ("language",),
     "channel": ("channel", "sumber laporan"),
 }
-HEADER_NAMES = frozenset(name for names in _COLUMNS.values() for name in names)
+HEADER_NAMES = frozenset(name for names in COLUMNS.values() for name in names)
+# Between several agencies or sectors in one cell.
+SEPARATOR = "; "
 _NO_AGENCY = NamedAgency(None, None)
 _URGENCY_EXPECTED = "0, 1, 2, 3 or rendah, sedang, tinggi, darurat"
 _JURISDICTION_EXPECTED = f"one of {', '.join(Jurisdiction)}"
 _COMPLETE_EXPECTED = "1 (complete) or 0 (not)"
+_AGENCIES_EXPECTED = "agencies that the row's region file knows, in any of their spellings, parted by ';'"
 _CONFIDENTIALITY_EXPECTED = "terbuka, anonim or rahasia"
 TEXT_EXPECTED = "a column 'text' (or LAPOR!'s 'Isi Laporan Awal')"
 _VALUE_SHOWN = 60
@@ -61,6 +66,8 @@ class RowsRead:
     problems: list[Problem] = field(default_factory=list)
     rejected: list[dict[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    # The file and the row number, as a spreadsheet counts, that each of `rows` stands in.
+    places: list[tuple[str, int]] = field(default_factory=list)
 
 
 def read_rows(
@@ -92,6 +99,22 @@ def read_rows(
     return read
 
 
+def read_tables(
+    tables: Sequence[tuple[Table, Mapping[str, tuple[str, ...]]]], region: str, *, labels: bool = True
+) -> RowsRead:
+    """The rows of tables read already, each with the columns that hold our fields (as `match_columns` gives them).
+
+    Nothing is raised for rows: what is wrong with them stands in the result.
+    """
+    load_region(region)
+    read = RowsRead()
+    reader = _RowReader(region, labels, read)
+    for table, columns in tables:
+        reader.read_table(table, columns)
+    read.notes += reader.notes()
+    return read
+
+
 def write_rejected(read: RowsRead, path: Path) -> None:
     """Write the rows that were left out, with what was wrong and all their cells, so that nothing is lost."""
     write_csv(path, ("file", "row", "column", "value", "expected", "original"), read.rejected)
@@ -110,11 +133,14 @@ class _RowReader:
 
     def read_file(self, path: Path) -> None:
         table = read_table(path, HEADER_NAMES)
-        columns = _match_columns(table)
+        columns = match_columns(table)
         if "text" not in columns and not (table.rows and all(row.problem for row in table.rows)):
             # Without a known name the first row may be a citizen's words, so it isn't shown.
             found = f"no text column among: {', '.join(table.columns[:30])}" if columns else "no header that is known"
             raise BadRows([Problem(table.file, 0, "", found, TEXT_EXPECTED)])
+        self.read_table(table, columns)
+
+    def read_table(self, table: Table, columns: Mapping[str, tuple[str, ...]]) -> None:
         self.files += 1
         for table_row in table.rows:
             if table_row.problem:
@@ -128,6 +154,7 @@ class _RowReader:
                 self.into.rejected += [_rejected(problem, table_row) for problem in cells.problems]
             else:
                 self.into.rows.append(row)
+                self.into.places.append((table.file, table_row.number))
 
     def notes(self) -> Iterator[str]:
         for region, count in sorted(self.unresolved.items()):
@@ -156,13 +183,17 @@ class _RowReader:
         return self._with_labels(row, cells) if self.labels else row
 
     def _with_labels(self, row: LabelledRow, cells: _Cells) -> LabelledRow:
-        sector = cells.parse("sector", _parse_sector, f"one of {', '.join(all_sectors())}")
-        named = self._named_agency(row.complaint.region, cells, has_sector=sector is not None)
+        sectors = ", ".join(all_sectors())
+        sector = cells.parse("sector", _parse_sector, f"one of {sectors}")
+        region = row.complaint.region
+        named = self._named_agency(region, cells, has_sector=sector is not None)
         return replace(
             row,
             agency=named.agency,
             sector=sector or named.sector,
             area=cells.get("area") or named.area,
+            not_agencies=cells.parse("not_agency", lambda v: _parse_agencies(region, v), _AGENCIES_EXPECTED) or (),
+            not_sectors=cells.parse("not_sector", _parse_sectors, f"of {sectors}, parted by ';'") or (),
             urgency=cells.parse("urgency", _parse_urgency, _URGENCY_EXPECTED),
             jurisdiction=cells.parse("jurisdiction", Jurisdiction, _JURISDICTION_EXPECTED),
             complete=cells.parse("complete", _parse_complete, _COMPLETE_EXPECTED),
@@ -201,7 +232,7 @@ class _Cells:
 
     file: str
     row: TableRow
-    columns: dict[str, tuple[str, ...]]
+    columns: Mapping[str, tuple[str, ...]]
     problems: list[Problem] = field(default_factory=list)
 
     def get(self, name: str) -> str:
@@ -239,10 +270,10 @@ class _Cells:
         )
 
 
-def _match_columns(table: Table) -> dict[str, tuple[str, ...]]:
+def match_columns(table: Table) -> dict[str, tuple[str, ...]]:
     """The file's columns under our names, in our order of preference."""
     folded = {fold_column(column): column for column in table.columns}
-    matched = {ours: tuple(folded[name] for name in theirs if name in folded) for ours, theirs in _COLUMNS.items()}
+    matched = {ours: tuple(folded[name] for name in theirs if name in folded) for ours, theirs in COLUMNS.items()}
     return {ours: theirs for ours, theirs in matched.items() if theirs}
 
 
@@ -258,9 +289,24 @@ def _location(cells: _Cells) -> str:
 
 
 def _parse_sector(value: str) -> str:
+    value = value.strip()
     if value not in all_sectors():
         raise ValueError(value)
     return value
+
+
+def _parse_sectors(value: str) -> tuple[str, ...]:
+    return tuple(_parse_sector(part) for part in value.split(SEPARATOR.strip()))
+
+
+def _parse_agencies(region: str, value: str) -> tuple[str, ...]:
+    """Agencies' codes; villages that share a name have none, nor has any agency of a region without a file."""
+    if region not in known_regions():
+        return ()
+    named = [load_region(region).resolve_agency_name(part) for part in value.split(SEPARATOR.strip())]
+    if None in named:
+        raise ValueError(value)
+    return tuple(found.agency for found in named if found and found.agency)
 
 
 def _parse_urgency(value: str) -> int:
@@ -286,7 +332,7 @@ def _read_annotations(path: Path, read: RowsRead) -> dict[str, LabelledRow]:
     except BadRows as error:
         read.problems += error.problems
         return {}
-    columns = _match_columns(table)
+    columns = match_columns(table)
     if "id" not in columns:
         read.problems.append(Problem(table.file, 0, "", "no id column", "a column 'id' that names rows"))
         return {}

@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import math
+import re
 import warnings
+import zipfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
@@ -18,6 +20,11 @@ from data.errors import BadRows, Problem
 FORMATS = ("csv", "xlsx", "jsonl", "parquet")
 HEADER_SEARCHED = 50
 CELL_LIMIT = 10_000_000
+REMARKS = ("encoding", "delimiter", "other sheets", "merged cells", "formulas without values")
+_CHUNK, _LONGEST_TAG = 1 << 20, 200
+_MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
+# A formula that no program has worked out yet: nothing stands after it in its cell.
+_UNVALUED = re.compile(rb"(?:</f>|<f\b[^>]{0,100}/>)(?:<v ?/>|<v></v>)?</c>")
 
 
 @dataclass(frozen=True)
@@ -30,18 +37,30 @@ class TableRow:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Something odd about a file: `what` is one of `REMARKS`, `detail` a name or a number."""
+
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class Table:
-    """A file's rows and its columns in order."""
+    """A file's rows and its columns in order. `remarks`: what was odd about the file and was read around."""
 
     file: str
     columns: tuple[str, ...]
     rows: tuple[TableRow, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
-def read_table(path: Path, header_names: Collection[str]) -> Table:
+def read_table(path: Path, header_names: Collection[str], *, lenient: bool = False) -> Table:
     """Read one file. The header of a CSV or XLSX is the first row that holds two or more of `header_names`
     (folded with `fold_column`), or else the first row that isn't empty. Raises `BadRows` if the file can't be read;
-    what is wrong with one row stands in the row."""
+    what is wrong with one row stands in the row.
+
+    With `lenient`, a CSV may be UTF-16 or Windows-1252 and parted by any of `,;` and tab, and the cells below the first
+    of a merged column hold its value; the table's remarks tell what was done."""
     suffix = path.suffix.lower().lstrip(".")
     if not path.is_file():
         raise _unreadable(path, "there is no such file", "the path of a file of rows")
@@ -52,8 +71,12 @@ def read_table(path: Path, header_names: Collection[str]) -> Table:
             return _read_jsonl(path, header_names)
         if suffix == "parquet":
             return _read_parquet(path)
-        grid = _read_xlsx(path) if suffix == "xlsx" else _read_csv(path, header_names)
-        return _under_header(path, grid, header_names)
+        remarks: list[Remark] = []
+        if suffix == "xlsx":
+            merged: list[tuple[int, int, int]] = []
+            grid = _read_xlsx(path, merged, remarks, lenient=lenient)
+            return _under_header(path, grid, header_names, merged, remarks)
+        return _under_header(path, _read_csv(path, header_names, remarks, lenient=lenient), header_names, [], remarks)
     except UnicodeDecodeError as error:
         raise _unreadable(
             path, f"byte {error.start} is not UTF-8", "a file saved as UTF-8 (in Excel: CSV UTF-8)"
@@ -67,12 +90,24 @@ def fold_column(name: str) -> str:
     return " ".join(name.replace("_", " ").casefold().split())
 
 
-def _read_csv(path: Path, header_names: Collection[str]) -> Iterator[list[str]]:
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        text = handle.read()
+def _read_csv(
+    path: Path, header_names: Collection[str], remarks: list[Remark], *, lenient: bool
+) -> Iterator[list[str]]:
+    if lenient:
+        text, encoding = _decode(path.read_bytes())
+        if encoding != "UTF-8":
+            remarks.append(Remark("encoding", encoding))
+    else:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            text = handle.read()
     csv.field_size_limit(CELL_LIMIT)
     head = text[:20_000].splitlines()[:HEADER_SEARCHED]
     delimiter = max(",;\t", key=lambda d: max((_known(line.split(d), header_names) for line in head), default=0))
+    if lenient and not any(_known(line.split(delimiter), header_names) for line in head):
+        first = next((line for line in head if line.strip()), "")
+        delimiter = max(",;\t", key=first.count)
+    if lenient and delimiter != ",":
+        remarks.append(Remark("delimiter", "tab" if delimiter == "\t" else delimiter))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         yield from reader
@@ -81,7 +116,31 @@ def _read_csv(path: Path, header_names: Collection[str]) -> Iterator[list[str]]:
         raise _unreadable(path, what, "a CSV file whose quotes are closed and, inside a text, doubled") from None
 
 
-def _read_xlsx(path: Path) -> Iterator[list[str]]:
+def _decode(raw: bytes) -> tuple[str, str]:
+    """A file's text and the name of its encoding: by its mark, else UTF-8, else Windows-1252, which reads any byte."""
+    for mark, encoding, name in (
+        (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8"),
+        (b"\xff\xfe", "utf-16", "UTF-16"),
+        (b"\xfe\xff", "utf-16", "UTF-16"),
+    ):
+        if raw.startswith(mark):
+            return raw.decode(encoding, "replace"), name
+    try:
+        return raw.decode("utf-8"), "UTF-8"
+    except UnicodeDecodeError:
+        pass
+    # Without a mark, every second byte of UTF-16 in Latin letters is 0.
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half = raw[start:2_000:2]
+        if half.count(0) > len(half) * 0.8:
+            return raw.decode(encoding, "replace"), "UTF-16"
+    return raw.decode("cp1252", "replace"), "Windows-1252"
+
+
+def _read_xlsx(
+    path: Path, merged: list[tuple[int, int, int]], remarks: list[Remark], *, lenient: bool
+) -> Iterator[list[str]]:
+    """The cells of the first sheet that isn't hidden. `merged` is given its merged columns: column, first, last row."""
     import openpyxl  # here, because most commands never read a spreadsheet
 
     try:
@@ -90,7 +149,11 @@ def _read_xlsx(path: Path) -> Iterator[list[str]]:
             warnings.simplefilter("ignore", UserWarning)
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             try:
-                sheet = book.worksheets[0]
+                sheet = next((each for each in book.worksheets if each.sheet_state == "visible"), book.worksheets[0])
+                if others := [each.title for each in book.worksheets if each is not sheet]:
+                    remarks.append(Remark("other sheets", ", ".join(others)))
+                if lenient:
+                    _look_at_sheet(path, sheet._worksheet_path, merged, remarks)
                 sheet.reset_dimensions()
                 grid = [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)]
             finally:
@@ -103,9 +166,35 @@ def _read_xlsx(path: Path) -> Iterator[list[str]]:
     yield from grid
 
 
-def _under_header(path: Path, grid: Iterable[list[str]], header_names: Collection[str]) -> Table:
+def _look_at_sheet(path: Path, part: str, merged: list[tuple[int, int, int]], remarks: list[Remark]) -> None:
+    """Merged columns and formulas without values, which openpyxl doesn't tell when it reads a sheet row by row."""
+    from openpyxl.utils import column_index_from_string
+
+    unvalued, kept = 0, b""
+    with zipfile.ZipFile(path) as archive, archive.open(part.lstrip("/")) as handle:
+        while chunk := handle.read(_CHUNK):
+            text, done = kept + chunk, 0
+            for found in _UNVALUED.finditer(text):
+                unvalued, done = unvalued + 1, found.end()
+            for found in _MERGED.finditer(text):
+                done = found.end()
+                if found[4] != found[2]:
+                    merged.append((column_index_from_string(found[1].decode()) - 1, int(found[2]), int(found[4])))
+            kept = text[max(done, len(text) - _LONGEST_TAG) :]
+    if unvalued:
+        remarks.append(Remark("formulas without values", str(unvalued)))
+
+
+def _under_header(
+    path: Path,
+    grid: Iterable[list[str]],
+    header_names: Collection[str],
+    merged: Sequence[tuple[int, int, int]] = (),
+    remarks: list[Remark] | None = None,
+) -> Table:
     """Rows below the header; empty rows are passed over but counted."""
     lines = list(grid)
+    remarks = [] if remarks is None else remarks
     searched = lines[:HEADER_SEARCHED]
     header_row = next((i for i, line in enumerate(searched) if _known(line, header_names) >= 2), None)
     if header_row is None:
@@ -117,12 +206,29 @@ def _under_header(path: Path, grid: Iterable[list[str]], header_names: Collectio
     known_twice = [column for column in repeated if column in header_names]
     if known_twice:
         raise _unreadable(path, f"two columns are named {', '.join(map(repr, known_twice))}", "one column of each name")
+    if filled := _fill_merged(lines, header_row, merged):
+        remarks.append(Remark("merged cells", str(filled)))
     rows = tuple(
         _table_row(path, number, columns, line)
         for number, line in enumerate(lines[header_row + 1 :], header_row + 2)
         if any(cell.strip() for cell in line)
     )
-    return Table(path.name, tuple(c for c in columns if c), rows)
+    return Table(path.name, tuple(c for c in columns if c), rows, tuple(remarks))
+
+
+def _fill_merged(lines: list[list[str]], header_row: int, merged: Sequence[tuple[int, int, int]]) -> int:
+    """Put a merged column's value into the cells below its first; how many were filled. Rows count from 1."""
+    filled = 0
+    for column, first, last in merged:
+        value = (
+            lines[first - 1][column] if header_row < first - 1 < len(lines) and column < len(lines[first - 1]) else ""
+        )
+        for line in lines[first : min(last, len(lines))] if value else []:
+            # A merged row that holds nothing else is no row of its own.
+            if any(cell.strip() for cell in line):
+                line.extend([""] * (column + 1 - len(line)))
+                line[column], filled = value, filled + 1
+    return filled
 
 
 def _table_row(path: Path, number: int, columns: tuple[str, ...], line: list[str]) -> TableRow:

@@ -52,6 +52,10 @@ class Access(Keys, Moderators):
         Keys.__init__(self, store, clock)
         Moderators.__init__(self, store, clock, passwords or PasswordHash.recommended())
 
+    def let_go(self, caller: str) -> None:
+        """Whoever leaves holds no case any more."""
+        self._store.release_all(caller)
+
     def first_start(self) -> str | None:
         """The one-time password of the new moderator `admin`, if there is no moderator yet; else None."""
         with self._store.reading() as connection:

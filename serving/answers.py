@@ -232,13 +232,13 @@ class ReviewsPage(_Answer):
 
 
 class EventAnswer(_Answer):
-    """A CloudEvent (1.0)."""
+    """A CloudEvent (1.0); its subject is the case, which is left out where none is concerned."""
 
     specversion: str
     id: str
     source: str
     type: str
-    subject: str
+    subject: str | None = None
     time: datetime
     datacontenttype: str
     data: dict[str, Any]

@@ -19,6 +19,7 @@ from serving.examples import with_examples
 from serving.guard import Guard
 from serving.limits import BodyLimit, InFlight
 from serving.metrics import MEDIA_TYPE, GaugeValues, Measured
+from serving.model_page import model_routes
 from serving.problems import handle_problems
 from serving.settings import Settings
 from serving.settings_page import settings_routes
@@ -53,6 +54,7 @@ def create_app(service: Service, access: Access, settings: Settings) -> FastAPI:
     app.include_router(desk_routes(service.triage, access, settings.secure_cookies))
     app.include_router(settings_routes(service.triage, access, settings.secure_cookies))
     app.include_router(accounts_routes(service.triage, access, settings.secure_cookies))
+    app.include_router(model_routes(service.triage, service.models, access, settings.secure_cookies))
     app.include_router(signin_routes(access, settings.secure_cookies, service.metrics.sign_in_failures.inc))
     app.add_api_route("/metrics", lambda: _metrics(service), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")

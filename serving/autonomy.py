@@ -1,4 +1,10 @@
-"""Autonomy: what the running model may do alone in each region, and what that rests on, as the board tells it."""
+"""Autonomy: what the running model may do alone in each region, what that rests on, and how an agency loses it.
+
+Each agency earns routing alone by itself. The program turns it off once blind checks prove that less is right than was
+promised: with at least `FEWEST_CHECKS` of the running bundle's checks, the one-sided 95 % upper bound (Clopper-Pearson)
+lies under the target. On again turns it a person; or the program what it had turned off itself, once the lower bound of
+checks since then lies over the target. Those are blind checks of cases that waited for no other reason.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +13,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sqlalchemy import ColumnElement, and_, case, select
 
 from model.bundle import SECTOR, Bundle
 from model.heads import Head
-from model.routing import Routers
-from serving.case_list import office_name, place_name
+from model.routing import Outcome, Reason, Routers, switch_of
+from serving.case import JUDGING, Clock, now
+from serving.checks import Check
 from serving.figures import Summary
-from serving.wording import NO_BREAK, number, sector_name
+from serving.policy import PROGRAM, Audits, Change, last_changes, switch_agency
+from serving.selection import JUDGED_FAIRLY
+from serving.store import Store
+from serving.tables import answers, cases, reviews
+from serving.wording import NO_BREAK, number, office_name, place_name, sector_name
 
 NOTHING = "belum ada"
+# Fewer prove nothing: one wrong of one would turn an agency off.
+FEWEST_CHECKS = 30
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,91 @@ class AloneView:
     rows: str
     coverage: str
     needed: str
+
+
+@dataclass(frozen=True)
+class Switched:
+    """An agency that the program has switched by itself, and the checks that this rests on."""
+
+    region: str
+    agency: str
+    routes_alone: bool
+    checks: Audits
+    target: float
+
+
+def keep_earned(store: Store, routers: Routers, region: str, clock: Clock = now) -> list[Switched]:
+    """Switch a region's agencies by what blind checks prove of the running bundle, and tell which were switched.
+
+    Each switch is a policy of the program's own, with its line in the audit record and its event. Doing it again, or
+    from two processes at once, changes nothing more. Nothing is switched where nothing was promised.
+    """
+    target = promised(routers, region)
+    if target is None:
+        return []
+    version, last = routers.bundle.version, last_changes(store, region)
+    alone = _checks_of(store, region, version, last, _WENT_ALONE)
+    would_have = _checks_of(store, region, version, last, _WOULD_HAVE_GONE)
+    switched = []
+    for agency in sorted({*alone, *would_have}):
+        change = last.get(agency)
+        is_on = change is None or change.routes_alone
+        checks = (alone if is_on else would_have).get(agency, Audits())
+        lost = is_on and checks.checked >= FEWEST_CHECKS and checks.most < target
+        earned = change is not None and not is_on and change.changed_by == PROGRAM and checks.least > target
+        if lost or earned:
+            found = Switched(region, agency, earned, checks, target)
+            reason = _why(found)
+            switch_agency(store, region, agency, routes_alone=earned, by=PROGRAM, reason=reason, clock=clock)
+            switched.append(found)
+    return switched
+
+
+_WENT_ALONE = and_(cases.c.check == Check.AUDIT.value, answers.c.outcome == Outcome.AUTO.value)
+# Where an agency is off, a case that waits for that reason has no other.
+_WOULD_HAVE_GONE = and_(
+    cases.c.check == Check.BLIND.value, answers.c.detail["reasons"][0].as_string() == Reason.AGENCY_OFF
+)
+
+
+def _checks_of(
+    store: Store, region: str, version: str, last: Mapping[str, Change], which: ColumnElement[bool]
+) -> dict[str, Audits]:
+    """Blind checks of a bundle's answers, by agency, since it was last switched; routed counts them as well."""
+    is_right = case((reviews.c.agency == answers.c.agency, 1), else_=0)
+    query = (
+        select(answers.c.agency, reviews.c.decided_at, is_right)
+        .select_from(
+            cases.join(answers, answers.c.case_id == cases.c.id).join(reviews, reviews.c.case_id == cases.c.id)
+        )
+        .where(
+            cases.c.region == region,
+            answers.c.model_version == version,
+            answers.c.agency.is_not(None),
+            which,
+            JUDGED_FAIRLY,
+            reviews.c.kind.in_([kind.value for kind in JUDGING]),
+            reviews.c.undone_at.is_(None),
+        )
+    )
+    found: dict[str, Audits] = {}
+    with store.reading() as connection:
+        for agency, decided_at, right in connection.execute(query):
+            name = switch_of(agency)
+            if name in last and decided_at <= last[name].changed_at:
+                continue
+            before = found.get(name, Audits())
+            found[name] = Audits(before.routed + 1, before.checked + 1, before.right + right)
+    return found
+
+
+def _why(switched: Switched) -> str:
+    checks = switched.checks
+    bound = f"paling tinggi {share_text(checks.most, 1)}"
+    if switched.routes_alone:
+        bound = f"paling rendah {share_text(checks.least, 1)}"
+    told = f"Pemeriksaan acak: {number(checks.right)} dari {number(checks.checked)} benar, {bound}"
+    return f"{told}; target {share_text(switched.target, 1)}."
 
 
 def share_text(value: float | None, decimals: int = 0) -> str:

@@ -16,7 +16,7 @@ from model.routing import Outcome, Reason, Routers
 from serving.access import Access, Session
 from serving.autonomy import NOTHING, AloneView, alone_in, promised, regions_shown, share_text
 from serving.board_file import COLUMNS, COMPARISON_NAMES, board_rows, told_office
-from serving.case_list import OptionView, address_of, case_list_routes, options, place_name
+from serving.case_list import OptionView, address_of, case_list_routes, options
 from serving.charts import Bar, ColumnChart, IntervalBar, bar, column_chart, interval_bar
 from serving.figures import (
     BEFORE_DAYS,
@@ -36,7 +36,8 @@ from serving.selection import NO_AGENCY, Comparison, Measure, Moment, Selection
 from serving.signin import DeskRoute, Door
 from serving.spreadsheet import spreadsheet
 from serving.triage import Triage
-from serving.wording import SHORT_REASONS, clock, day, number, sector_name
+from serving.watch_page import WatchedView, watched_views
+from serving.wording import SHORT_REASONS, clock, day, number, place_name, sector_name
 from serving.working_time import HOURS_A_DAY, ZONE
 
 ADDRESS, FILE_ADDRESS = "/papan", "/papan.csv"
@@ -164,6 +165,7 @@ class BoardPage:
     versions: tuple[VersionView, ...]
     changes: tuple[ChangeView, ...]
     change_days: tuple[int, int]
+    watched: tuple[WatchedView, ...]
 
 
 def board_routes(triage: Triage, access: Access, secure_cookies: bool = False) -> APIRouter:
@@ -185,7 +187,8 @@ def board_routes(triage: Triage, access: Access, secure_cookies: bool = False) -
     @routes.get(ADDRESS)
     def board(hari: str = "", wilayah: str = "", moderator: Session = Depends(door.moderator)) -> HTMLResponse:
         summary = summary_of(hari, wilayah, moderator)
-        page = board_page(summary, triage.at_work, choose_region=not moderator.caller.region)
+        watched = watched_views(triage.store, regions_shown(summary), summary.counted_at)
+        page = board_page(summary, triage.at_work, watched, choose_region=not moderator.caller.region)
         return render("board.html", page, moderator)
 
     @routes.get(FILE_ADDRESS)
@@ -196,8 +199,13 @@ def board_routes(triage: Triage, access: Access, secure_cookies: bool = False) -
     return routes
 
 
-def board_page(summary: Summary, routers: Routers, *, choose_region: bool) -> BoardPage:
-    """The page of a summary, with what the running model may do; a region is a choice only for who sees all."""
+def board_page(
+    summary: Summary, routers: Routers, watched: tuple[WatchedView, ...] = (), *, choose_region: bool
+) -> BoardPage:
+    """The page of a summary, with what the running model may do and what watching found.
+
+    A region is a choice only for who sees all.
+    """
     span = summary.span
     query = urlencode({"hari": span.days} | ({"wilayah": span.region} if span.region else {}))
     regions = options({code: place_name(code) for code in known_regions()}, span.region, "Semua daerah")
@@ -228,6 +236,7 @@ def board_page(summary: Summary, routers: Routers, *, choose_region: bool) -> Bo
         ),
         changes=tuple(_changes(summary)),
         change_days=(RECENT_DAYS, BEFORE_DAYS),
+        watched=watched,
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from model.routing import Reason
-from serving.case_list import office_name, place_name
 from serving.figures import BEFORE_DAYS, RECENT_DAYS, Office, Share, Summary
 from serving.reasons import KIND_NAMES, REASON_NAMES
 from serving.selection import Comparison
 from serving.spreadsheet import Cell
-from serving.wording import SHORT_REASONS, sector_name
+from serving.wording import SHORT_REASONS, office_name, place_name, sector_name
 
 COLUMNS = ("periode", "daerah", "nama", "nilai", "bawah", "atas", "jumlah")
 COMPARISON_NAMES = {

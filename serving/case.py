@@ -95,6 +95,8 @@ class Kind(StrEnum):
 
 # Verdicts that name an agency: what a model may learn from.
 LABELLING = (Kind.DISPOSE, Kind.REFUSE)
+# Verdicts that tell whether a suggestion was right; archiving says that no agency was.
+JUDGING = (*LABELLING, Kind.ARCHIVE)
 
 
 @dataclass(frozen=True)

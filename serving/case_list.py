@@ -27,11 +27,12 @@ from serving.triage import Triage
 from serving.wording import (
     SHORT_REASONS,
     STATUS_NAMES,
-    agency_name,
     clock,
     day,
     number,
+    office_name,
     percent,
+    place_name,
     sector_name,
     urgency_name,
 )
@@ -258,18 +259,6 @@ def cases_page(
     )
 
 
-def place_name(region: str) -> str:
-    """A region's name; its code if it has no file any more, and all of them if it is empty."""
-    return load_region(region).name if region in known_regions() else region or "Semua daerah"
-
-
-def office_name(region: str, agency: str | None) -> str:
-    """An agency's name; its code if the region's file doesn't know it any more, or there is no such file."""
-    return (
-        agency_name(load_region(region), agency) if region in known_regions() else agency or "Wilayah belum diketahui"
-    )
-
-
 def options(choices: Mapping[str, str], chosen: str, any_name: str = "Semua") -> tuple[OptionView, ...]:
     """A list's choices, the first of them any; one that isn't among them is added under its own code."""
     whole = {"": any_name} | dict(choices) | ({chosen: chosen} if chosen and chosen not in choices else {})
@@ -327,8 +316,8 @@ def _line_view(line: CaseLine) -> LineView:
         agency="Usulan disembunyikan" if line.is_blind else office_name(line.region, line.agency),
         sector="" if line.is_blind else sector_name(line.sector),
         percent=percent(line.probability),
-        urgency="" if line.urgency is None else urgency_name(line.urgency),
-        level=line.urgency or 0,
+        urgency="" if line.urgency is None or line.is_blind else urgency_name(line.urgency),
+        level=0 if line.is_blind else line.urgency or 0,
         received=clock(line.created_at),
         verdict=verdict,
     )

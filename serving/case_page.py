@@ -147,6 +147,8 @@ class CasePage:
     problems: list[str]
     notice: str
     undo: str
+    seen: int
+    until: str
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def case_page(
     return CasePage(
         id=case.id,
         query=beside.query,
-        status=STATUS_NAMES[case.status],
+        status="Pemeriksaan acak" if blind else STATUS_NAMES[case.status],
         can_decide=is_open(case) and taken is None,
         taken=f"{taken.holder.rpartition(':')[2]} sampai {clock(taken.until)}" if taken else "",
         is_emptied=case.emptied_at is not None,
@@ -193,7 +195,7 @@ def case_page(
         title=marked_pieces(case.complaint.title, deciding, chain),
         text=marked_pieces(case.complaint.text, deciding, chain),
         location=case.complaint.location,
-        area=answer.area or "",
+        area="" if blind else answer.area or "",
         channel=case.channel,
         confidentiality=CONFIDENTIALITY_NAMES[case.confidentiality],
         region=region.name,
@@ -220,6 +222,8 @@ def case_page(
         problems=list(problems),
         notice=notice,
         undo=undo,
+        seen=len(beside.history),
+        until=claim.until.isoformat() if claim and not taken else "",
     )
 
 
@@ -363,6 +367,8 @@ def _similar(
 
 
 def _became(outcome: Outcome, region: Region) -> str:
+    if outcome.is_blind:
+        return "belum diperiksa"
     verdict = outcome.review.verdict if outcome.review else None
     if verdict and verdict.kind is not Kind.DISPOSE:
         return KIND_NAMES[verdict.kind].lower()

@@ -188,7 +188,7 @@ class Deliverer:
             if attempt is not None:
                 self._unmarked.append(attempt)
 
-    def _due(self, limit: int, busy: Set[str]) -> list[_Due]:
+    def _due(self, limit: int, busy: Set[str | None]) -> list[_Due]:
         """Of each case that isn't busy the oldest undelivered event, if its time has come; at most `limit`."""
         with self._store.reading() as connection:
             found = connection.execute(_due_numbers(self._clock(), limit + len(busy)))

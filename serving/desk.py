@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import parse_qsl
 
 from anyio import to_thread
@@ -23,8 +24,8 @@ from serving.queue import Choice, Queue
 from serving.queue_page import PAGE_SIZE, case_address, choice_query, parse_choice, queue_page
 from serving.reasons import KIND_NAMES
 from serving.signin import DeskRoute, Door, own_form
-from serving.store import AlreadyDecided, CannotUndo, ClaimGone, NoSuchCase, Taken
-from serving.triage import BadMerge, Triage
+from serving.store import AlreadyDecided, BadMerge, CannotUndo, ClaimGone, NoSuchCase, Taken
+from serving.triage import Triage
 from serving.verdict_form import SentForm, parse_verdict, read_form
 from serving.views import LONGEST_NAME, TooManyViews, drop_view, save_view, views_of
 from serving.wording import STATUS_NAMES, agency_name, clock
@@ -123,7 +124,8 @@ class Desk:
                 verdict = replace(
                     verdict, merged_into=find_by_number(store, verdict.merged_into, case.complaint.region)
                 )
-            self.triage.decide(case.id, verdict, by=caller.name, region=caller.region, claimed=True)
+            seen = _whole(fields.get("melihat", ""))
+            self.triage.decide(case.id, verdict, by=caller.name, region=caller.region, claimed=True, seen=seen)
         except (NoSuchCase, BadMerge):
             problem = "Laporan ini tidak dapat digabungkan dengan nomor itu: pilih laporan lain yang belum digabungkan."
             return self._shown(moderator, case, fields, sent, [problem], status=422)
@@ -138,7 +140,7 @@ class Desk:
             )
             return self._shown(moderator, case, fields, sent, [problem], status=409)
         self.queue.forget_counts()
-        return self.go_to_next(moderator, _choice_in(fields, caller.region), case.id)
+        return self.go_to_next(moderator, _choice_in(fields, caller.region), case.id, passed=case.id)
 
     def undo(self, moderator: Session, case_id: str) -> Response:
         """Take back one's own verdict of the last half minute."""
@@ -173,6 +175,12 @@ class Desk:
             self.triage.store.get(case_id, caller.region)
         except NoSuchCase:
             return no_such_case(moderator)
+        if "sampai" in fields:
+            # The page's script, as the page is left: nobody reads an answer, and a later claim isn't its business.
+            until = _moment(fields["sampai"])
+            if until is not None:
+                self.triage.store.release(case_id, caller.name, until)
+            return Response(status_code=204)
         self.triage.store.release(case_id, caller.name)
         choice = _choice_in(fields, caller.region)
         if fields.get("lanjut") == "berikutnya":
@@ -326,6 +334,19 @@ def _choice_in(fields: dict[str, str], own_region: str) -> Choice:
     """The choice that a case was opened from: in its own address, or as a form carries it."""
     carried = fields.get("tampilan")
     return parse_choice(fields if carried is None else dict(parse_qsl(carried)), own_region)
+
+
+def _whole(written: str) -> int | None:
+    """A small number as a form's hidden field carries it."""
+    return int(written) if re.fullmatch(r"[0-9]{1,6}", written) else None
+
+
+def _moment(written: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _id_in(written: str) -> str:

@@ -11,25 +11,30 @@ from serving.case import Case, Kind, Review, Status, new_id
 
 
 class EventType(StrEnum):
-    """What has happened to a case."""
+    """What has happened to a case, or to a region's desk as a whole."""
 
     ROUTED = "disposisi.case.routed"
     REVIEW_REQUESTED = "disposisi.review.requested"
     REVIEW_DECIDED = "disposisi.review.decided"
     RETURNED = "disposisi.case.returned"
+    INCIDENT_OPENED = "disposisi.incident.opened"
+    ALARM_RAISED = "disposisi.alarm.raised"
+    ALARM_CLEARED = "disposisi.alarm.cleared"
+    AUTONOMY_CHANGED = "disposisi.autonomy.changed"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened to a case. `number` is its place in the outbox, 0 before it is stored.
+    """One thing that happened. `number` is its place in the outbox, 0 before it is stored.
 
-    `happened_at` is aware. `data` is plain JSON: codes, levels, figures and ids, but no text, title, location or note.
+    `case_id` is None for what concerns a region and no case. `happened_at` is aware. `data` is plain JSON: codes,
+    levels, figures and ids, but no text, title, location or note.
     """
 
     number: int
     id: str
     type: EventType
-    case_id: str
+    case_id: str | None
     region: str
     happened_at: datetime
     data: dict[str, Any]
@@ -64,14 +69,30 @@ def returned_event(case: Case, agency: str, at: datetime) -> Event:
     return _event(EventType.RETURNED, case, at, told)
 
 
+def incident_event(region: str, parent: str, at: datetime, told: dict[str, Any]) -> Event:
+    """Many similar complaints of one place have become an incident; its parent case is the first of them."""
+    return Event(0, new_id(), EventType.INCIDENT_OPENED, parent, region, at, told)
+
+
+def alarm_event(region: str, at: datetime, told: dict[str, Any], *, raised: bool) -> Event:
+    """A region's complaints have moved away from what the model is used to, or are back."""
+    kind = EventType.ALARM_RAISED if raised else EventType.ALARM_CLEARED
+    return Event(0, new_id(), kind, None, region, at, told)
+
+
+def autonomy_event(region: str, at: datetime, told: dict[str, Any]) -> Event:
+    """What may be routed alone in a region was decided anew, by a person or by the program itself."""
+    return Event(0, new_id(), EventType.AUTONOMY_CHANGED, None, region, at, told)
+
+
 def cloud_event(event: Event) -> dict[str, Any]:
-    """The event as a CloudEvent 1.0, ready to be written as JSON (structured mode)."""
+    """The event as a CloudEvent 1.0, ready to be written as JSON (structured mode); its subject is the case, if any."""
     return {
         "specversion": "1.0",
         "id": event.id,
         "source": f"/disposisi/{event.region}",
         "type": event.type.value,
-        "subject": event.case_id,
+        **({} if event.case_id is None else {"subject": event.case_id}),
         "time": event.happened_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "data": event.data,

@@ -17,11 +17,12 @@ _SHORTEST_PREFIX = 8
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of another case: where it stands, to whom it went, and its verdict if it has one."""
+    """What became of another case: where it stands, to whom it went, its verdict; whether it is yet to be checked."""
 
     status: Status
     agency: str | None
     review: Review | None
+    is_blind: bool
 
 
 def verdicts_and_returns(store: Store, case: Case) -> list[Review | Return]:
@@ -42,7 +43,7 @@ def verdicts_and_returns(store: Store, case: Case) -> list[Review | Return]:
 
 def outcomes_of(store: Store, case_ids: Sequence[str], region: str = "") -> dict[str, Outcome]:
     """What became of some cases, as far as they are of the region."""
-    query = select(cases.c.id, cases.c.status, cases.c.agency).where(cases.c.id.in_(case_ids))
+    query = select(cases.c.id, cases.c.status, cases.c.agency, cases.c.check).where(cases.c.id.in_(case_ids))
     stands = select(reviews).where(reviews.c.case_id.in_(case_ids), reviews.c.undone_at.is_(None))
     if region:
         query = query.where(cases.c.region == region)
@@ -52,7 +53,10 @@ def outcomes_of(store: Store, case_ids: Sequence[str], region: str = "") -> dict
             row["case_id"]: review_of(row) for row in connection.execute(stands.order_by(reviews.c.id)).mappings()
         }
         return {
-            row.id: Outcome(Status(row.status), row.agency, latest.get(row.id)) for row in connection.execute(query)
+            row.id: Outcome(
+                Status(row.status), row.agency, latest.get(row.id), bool(row.check) and row.id not in latest
+            )
+            for row in connection.execute(query)
         }
 
 

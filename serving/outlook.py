@@ -164,9 +164,7 @@ def _curve(own: NDArray[np.void]) -> tuple[tuple[float, ...], tuple[float, ...]]
 def _promise(target: float, routed: int) -> str:
     base = 100 if abs(target * 100 - round(target * 100)) < 1e-6 else 1_000
     right = number(round(target * base))
-    told = (
-        f"Dari {number(base)} laporan yang diteruskan tanpa moderator, sedikitnya {right} sampai ke instansi yang benar"
-    )
+    told = f"Dari {number(base)} laporan yang diteruskan tanpa moderator, sedikitnya {right} benar bidang urusannya"
     return f"{told}; sekitar {routed} dari 100 laporan diteruskan sendiri, {100 - routed} ditinjau."
 
 

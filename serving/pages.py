@@ -13,7 +13,7 @@ from serving.access import Session
 
 # Where pages are, so that errors there are told by a page.
 DESK_PATHS = (
-    *("/antrean", "/kasus", "/tampilan", "/cari", "/bantuan", "/laporan", "/papan", "/pengaturan"),
+    *("/antrean", "/kasus", "/tampilan", "/cari", "/bantuan", "/laporan", "/papan", "/pengaturan", "/model"),
     *("/masuk", "/keluar", "/sandi"),
 )
 

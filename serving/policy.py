@@ -12,17 +12,19 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, case, func, insert, select
+from sqlalchemy import Connection, and_, case, func, insert, select
 
 from data.complaint import Confidentiality
 from model.bundle import SECTOR, Bundle
 from model.masking import mask_for_storage
-from model.promise import lower_bound, make_promise
+from model.promise import lower_bound, make_promise, upper_bound
 from model.routing import Outcome, Policy, Routers, switch_of
-from serving.case import LABELLING, Clock, LabelSource, now
+from serving.case import JUDGING, Clock, now
 from serving.checks import Check
+from serving.events import autonomy_event
 from serving.privacy import Action, record
-from serving.store import Store
+from serving.selection import JUDGED_FAIRLY
+from serving.store import Store, insert_events
 from serving.tables import answers, cases, policies, reviews
 
 LONGEST_REASON = 255
@@ -32,6 +34,8 @@ LOOKS_EVERY_SECONDS = 5.0
 # How long a complaint waits for a look at the store; a healthy one takes a hundredth of it.
 _PATIENCE_SECONDS = 1.0
 _ALL_AGENCIES = ""
+# Who has changed what nobody but the program itself did.
+PROGRAM = "program"
 _log = structlog.get_logger("disposisi.policy")
 
 
@@ -70,6 +74,11 @@ class Audits:
     def least(self) -> float:
         """The share that is right at least, by the one-sided Clopper-Pearson bound; 0 where nothing was checked."""
         return lower_bound(self.right, self.checked, AUDIT_CERTAINTY)
+
+    @property
+    def most(self) -> float:
+        """The share that is right at most, by the one-sided Clopper-Pearson bound; 1 where nothing was checked."""
+        return upper_bound(self.right, self.checked, AUDIT_CERTAINTY)
 
 
 class Policies:
@@ -142,10 +151,26 @@ def set_target(store: Store, region: str, target: float, *, by: str, reason: str
 
 
 def switch_agency(
-    store: Store, region: str, agency: str, *, routes_alone: bool, by: str, reason: str, clock: Clock = now
+    store: Store,
+    region: str,
+    agency: str,
+    *,
+    routes_alone: bool,
+    by: str,
+    reason: str,
+    clock: Clock = now,
 ) -> None:
     """Decide whether complaints may go to an agency alone; `agency` as `model.routing.switch_of` gives it."""
     _decide(store, region, agency, {"target": None, "routes_alone": routes_alone}, by=by, reason=reason, clock=clock)
+
+
+def last_changes(store: Store, region: str) -> dict[str, Change]:
+    """What was decided last of each agency of a region, by `model.routing.switch_of`."""
+    latest = select(func.max(policies.c.id)).where(policies.c.region == region).group_by(policies.c.agency)
+    columns = [policies.c[name] for name in Change.__annotations__]
+    query = select(*columns).where(policies.c.id.in_(latest), policies.c.agency != _ALL_AGENCIES)
+    with store.reading() as connection:
+        return {row.agency: Change(*row) for row in connection.execute(query)}
 
 
 def changes(store: Store, region: str, limit: int) -> list[Change]:
@@ -159,13 +184,13 @@ def changes(store: Store, region: str, limit: int) -> list[Change]:
 def audits_of(store: Store, region: str) -> dict[str, Audits]:
     """The evidence that each agency has earned, by `model.routing.switch_of`; an agency that got nothing isn't in it.
 
-    A check counts if its verdict names an agency. One that was taken back doesn't, nor a verdict of later.
+    A check counts if its verdict tells whether that was right. One that was taken back doesn't, nor a verdict of later.
     """
     checks = and_(
         reviews.c.case_id == cases.c.id,
         cases.c.check == Check.AUDIT.value,
-        reviews.c.label_source == LabelSource.HUMAN_BLIND.value,
-        reviews.c.kind.in_([kind.value for kind in LABELLING]),
+        JUDGED_FAIRLY,
+        reviews.c.kind.in_([kind.value for kind in JUDGING]),
         reviews.c.undone_at.is_(None),
     )
     is_right = func.sum(case((reviews.c.agency == answers.c.agency, 1), else_=0))
@@ -190,9 +215,21 @@ def _decide(
     # Who explains a decision may well name whose complaint it was.
     row["reason"] = mask_for_storage(reason, Confidentiality.TERBUKA)[:LONGEST_REASON]
     with store.writing() as connection:
+        if by == PROGRAM and _is_so(connection, row):
+            return  # another process was as quick
         connection.execute(insert(policies), row)
         told = {"of": "policy", "region": region, "agency": agency, **what}
         record(connection, by, Action.CHANGE, None, told, clock=clock)
+        event = {"agency": agency or None, **what, "by_program": by == PROGRAM}
+        insert_events(connection, [autonomy_event(region, row["changed_at"], event)])
+
+
+def _is_so(connection: Connection, row: dict[str, Any]) -> bool:
+    """Whether the latest decision on the same thing is the same already."""
+    same = (policies.c.region == row["region"], policies.c.agency == row["agency"])
+    query = select(policies.c.routes_alone).where(*same).order_by(policies.c.id.desc()).limit(1)
+    found = connection.execute(query).scalar()
+    return found is not None and found == row["routes_alone"]
 
 
 def _policy(bundle: Bundle, region: str, rules: Rules, present: Policy | None) -> Policy:

@@ -59,12 +59,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many cases wait of each kind: in all, emergencies, late ones, and by agency code, urgency and reason."""
+    """How many cases wait of each kind: in all, emergencies, late ones, and by region and agency, urgency and reason.
+
+    `checks` are those that went on alone and are only checked, which isn't waiting. What is decided without its
+    suggestion is in no count by agency, urgency or reason, which would tell it.
+    """
 
     all: int
+    checks: int
     emergencies: int
     late: int
-    by_agency: dict[str, int]
+    by_agency: dict[tuple[str, str], int]
     by_urgency: dict[int, int]
     by_reason: dict[str, int]
 
@@ -139,20 +144,27 @@ class Queue:
     def _count(self, region: str, at: datetime) -> Counts:
         late = func.sum(case((cases.c.due_at < at, 1), else_=0))
         # By region too, though nobody asks for it: so the rows come in an index's order, and nothing is sorted.
-        kinds = (cases.c.region, cases.c.agency, cases.c.urgency, cases.c.reason)
+        kinds = (cases.c.region, cases.c.agency, cases.c.urgency, cases.c.reason, cases.c.check)
         query = _chosen(select(*kinds, func.count(), late), Choice(region), at).group_by(*kinds)
-        by_agency: dict[str, int] = {}
+        by_agency: dict[tuple[str, str], int] = {}
         by_urgency: dict[int, int] = {}
         by_reason: dict[str, int] = {}
-        total = is_late = 0
+        total = is_late = checks = 0
         with self._store.reading() as connection:
-            for _, agency, urgency, reason, amount, over in connection.execute(query):
+            for place, agency, urgency, reason, check, amount, over in connection.execute(query):
+                if check == Check.AUDIT:
+                    checks += amount
+                    continue
                 total, is_late = total + amount, is_late + (over or 0)
+                if check:
+                    continue
                 level = Urgency.SEDANG.value if urgency is None else urgency
-                by_agency[agency or NO_AGENCY] = by_agency.get(agency or NO_AGENCY, 0) + amount
+                office = (place, agency or NO_AGENCY)
+                by_agency[office] = by_agency.get(office, 0) + amount
                 by_urgency[level] = by_urgency.get(level, 0) + amount
                 by_reason[reason] = by_reason.get(reason, 0) + amount
-        return Counts(total, by_urgency.get(Urgency.DARURAT.value, 0), is_late, by_agency, by_urgency, by_reason)
+        emergencies = by_urgency.get(Urgency.DARURAT.value, 0)
+        return Counts(total, checks, emergencies, is_late, by_agency, by_urgency, by_reason)
 
 
 _LINE = (
@@ -164,6 +176,10 @@ _LINE = (
 )
 
 
+# What is decided without its suggestion is of every agency, urgency and reason, or a choice would tell it.
+_HIDDEN = cases.c.check != Check.NONE.value
+
+
 def _chosen(query: Any, choice: Choice, at: datetime) -> Any:
     """The query for the queued cases of a choice."""
     query = query.where(cases.c.queued)
@@ -171,12 +187,16 @@ def _chosen(query: Any, choice: Choice, at: datetime) -> Any:
         query = query.where(cases.c.region == choice.region)
     if choice.agency:
         wanted = None if choice.agency == NO_AGENCY else choice.agency
-        query = query.where(cases.c.agency.is_(None) if wanted is None else cases.c.agency == wanted)
+        query = query.where(or_(cases.c.agency.is_(None) if wanted is None else cases.c.agency == wanted, _HIDDEN))
     if choice.urgency is not None:
         level = cases.c.urgency == choice.urgency
-        query = query.where(or_(level, cases.c.urgency.is_(None)) if choice.urgency == Urgency.SEDANG else level)
+        unknown = cases.c.urgency.is_(None) if choice.urgency == Urgency.SEDANG else false()
+        query = query.where(or_(level, unknown, _HIDDEN))
     if choice.reason:
-        query = query.where(cases.c.reason == choice.reason)
+        query = query.where(or_(cases.c.reason == choice.reason, _HIDDEN))
+    if choice.age:
+        # What went on alone has no clock any more.
+        query = query.where(cases.c.check != Check.AUDIT.value)
     if choice.age == LATE:
         query = query.where(cases.c.due_at < at)
     elif choice.age == SOON:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
 from data.complaint import Urgency
-from data.region import known_regions, load_region
+from data.region import known_regions
 from serving.checks import Check
 from serving.queue import LATE, NO_AGENCY, SOON, Choice, Counts, Line
 from serving.wording import (
     SHORT_REASONS,
-    agency_name,
     ago,
     clock,
     number,
+    office_name,
     percent,
+    place_name,
     sector_name,
     time_left,
     urgency_name,
@@ -84,6 +86,7 @@ class QueuePage:
     emergencies: list[QueueLine]
     lines: list[QueueLine]
     waiting: str
+    check_count: str
     emergency_count: str
     late_count: str
     chosen: str
@@ -159,6 +162,7 @@ def queue_page(
         emergencies=emergencies,
         lines=shown[len(emergencies) :],
         waiting=number(counts.all),
+        check_count=number(counts.checks) if counts.checks else "",
         emergency_count=number(counts.emergencies),
         late_count=number(counts.late),
         chosen=number(counts.all if count is None else count),
@@ -177,7 +181,6 @@ def queue_page(
 
 
 def _line(line: Line, query: str, at: datetime) -> QueueLine:
-    region = load_region(line.region)
     blind = line.check is not Check.NONE
     opening = "Laporan rahasia" if line.is_secret else line.opening or "Laporan tanpa isi"
     level = Urgency.SEDANG.value if line.urgency is None else line.urgency
@@ -185,7 +188,7 @@ def _line(line: Line, query: str, at: datetime) -> QueueLine:
         id=line.id,
         address=case_address(line.id, query),
         opening=opening if len(opening) <= _OPENING_SHOWN else opening[:_OPENING_SHOWN] + " …",
-        agency="" if blind else agency_name(region, line.agency),
+        agency="" if blind else office_name(line.region, line.agency),
         sector="" if blind else sector_name(line.sector),
         percent="" if blind else percent(line.probability),
         is_blind=blind,
@@ -193,10 +196,22 @@ def _line(line: Line, query: str, at: datetime) -> QueueLine:
         reason="Pemeriksaan acak" if blind else SHORT_REASONS.get(line.reason, line.reason),
         received=clock(line.received_at),
         age=ago(line.received_at, at),
-        left=time_left(line.due_at, at),
-        is_late=at > line.due_at,
+        # What went on alone has no clock any more.
+        left="" if line.check is Check.AUDIT else time_left(line.due_at, at),
+        is_late=at > line.due_at and line.check is not Check.AUDIT,
         holder=(line.holder or "").rpartition(":")[2],
     )
+
+
+def _agency_names(counts: Counts) -> dict[str, str]:
+    """The agencies that cases wait for, by code; one code may stand for offices of several regions."""
+    amounts: Counter[str] = Counter()
+    names: dict[str, set[str]] = {}
+    for (region, code), amount in counts.by_agency.items():
+        amounts[code] += amount
+        names.setdefault(code, set()).add(office_name(region, None if code == NO_AGENCY else code))
+    told = {code: f"{' / '.join(sorted(each))} ({number(amounts[code])})" for code, each in names.items()}
+    return dict(sorted(told.items(), key=lambda item: (item[0] == NO_AGENCY, item[1])))
 
 
 def _filters(choice: Choice, counts: Counts, own_region: str) -> list[Filter]:
@@ -207,15 +222,7 @@ def _filters(choice: Choice, counts: Counts, own_region: str) -> list[Filter]:
         each = [FilterOption(value, name, value == chosen) for value, name in {**names, **told}.items()]
         return [FilterOption("", first, not chosen), *each]
 
-    region = load_region(choice.region) if choice.region else None
-    offices = {
-        code: f"{agency_name(region, code) if region else code} ({number(amount)})"
-        for code, amount in counts.by_agency.items()
-        if code != NO_AGENCY
-    }
-    agencies = dict(sorted(offices.items(), key=lambda item: item[1]))
-    if NO_AGENCY in counts.by_agency:
-        agencies[NO_AGENCY] = f"Wilayah belum diketahui ({number(counts.by_agency[NO_AGENCY])})"
+    agencies = _agency_names(counts)
     urgency = "" if choice.urgency is None else str(choice.urgency)
     levels = {str(int(each)): urgency_name(each) for each in reversed(Urgency)}
     levels = {value: f"{name} ({number(counts.by_urgency.get(int(value), 0))})" for value, name in levels.items()}
@@ -227,6 +234,6 @@ def _filters(choice: Choice, counts: Counts, own_region: str) -> list[Filter]:
         Filter("usia", "Batas waktu", options(choice.age, "Semua", _AGE_NAMES)),
     ]
     if not own_region:
-        names = {code: load_region(code).name for code in known_regions()}
+        names = {code: place_name(code) for code in known_regions()}
         fields.insert(0, Filter("daerah", "Daerah", options(choice.region, "Semua daerah", names)))
     return fields

@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, func, select, true, tuple_
+from sqlalchemy import ColumnElement, RowMapping, and_, exists, func, or_, select, true, tuple_
 
-from data.complaint import Confidentiality
+from data.complaint import Confidentiality, Urgency
 from model.routing import Outcome
-from serving.case import LABELLING, OPEN, Clock, Kind, LabelSource, Status, now
+from serving.case import JUDGING, OPEN, Clock, Kind, LabelSource, Status, now
 from serving.checks import Check
 from serving.store import Store
 from serving.tables import answers, cases, returns, reviews
@@ -179,10 +179,12 @@ def conditions(selection: Selection, at: datetime) -> ColumnElement[bool]:
 def compared_by(comparison: Comparison) -> ColumnElement[bool]:
     """What makes a row of `reviews`, joined with its case and answer, one of a comparison, if it is `COMPARABLE`."""
     if comparison is Comparison.AUDIT:
-        return and_(cases.c.check == Check.AUDIT.value, _IS_BLIND, answers.c.outcome == Outcome.AUTO.value)
+        return and_(cases.c.check == Check.AUDIT.value, JUDGED_FAIRLY, answers.c.outcome == Outcome.AUTO.value)
     if comparison is Comparison.BLIND:
         return and_(cases.c.check == Check.BLIND.value, _IS_BLIND)
-    return and_(cases.c.check == Check.NONE.value, ~_IS_BLIND, answers.c.outcome == Outcome.REVIEW.value)
+    # Emergencies are never picked for a check, so they have no part in what checks are compared with.
+    ordinary = func.coalesce(answers.c.urgency, 0) != Urgency.DARURAT.value
+    return and_(cases.c.check == Check.NONE.value, ~_IS_BLIND, answers.c.outcome == Outcome.REVIEW.value, ordinary)
 
 
 def first_verdict(kinds: tuple[Kind, ...]) -> Any:
@@ -199,15 +201,25 @@ def within(column: Any, since: datetime | None, until: datetime | None) -> list[
 
 
 _IS_BLIND = reviews.c.label_source == LabelSource.HUMAN_BLIND.value
+# What an agency sent back before it was checked would else be missing from the checks, and that is the worst.
+JUDGED_FAIRLY = or_(_IS_BLIND, exists().where(returns.c.case_id == reviews.c.case_id).correlate(reviews))
 WAITED = answers.c.outcome == Outcome.REVIEW.value
 STANDS = reviews.c.undone_at.is_(None)
-# Took the agency that was suggested, whether or not it was shown.
+# Took the agency that was suggested, whether or not it was shown; what is archived was no agency's business.
 AGREED = reviews.c.agency == answers.c.agency
 COMPARABLE = and_(
     STANDS,
-    reviews.c.kind.in_([kind.value for kind in LABELLING]),
+    reviews.c.kind.in_([kind.value for kind in JUDGING]),
     answers.c.agency.is_not(None),
-    reviews.c.id == first_verdict(LABELLING),
+    reviews.c.id == first_verdict(JUDGING),
+)
+
+
+# Among an agency's or a sector's cases, one that is yet to be checked blind would give its suggestion away.
+_UNCHECKED = and_(
+    cases.c.check != Check.NONE.value,
+    cases.c.queued,
+    ~exists().where(reviews.c.case_id == cases.c.id, STANDS).correlate(cases),
 )
 
 
@@ -229,7 +241,7 @@ def _of_case(selection: Selection, at: datetime) -> list[ColumnElement[bool]]:
         asked.append(cases.c.due_at < at)
     if selection.agency:
         known = selection.agency != NO_AGENCY
-        asked.append(cases.c.agency == selection.agency if known else cases.c.agency.is_(None))
+        asked += [cases.c.agency == selection.agency if known else cases.c.agency.is_(None), ~_UNCHECKED]
     if selection.waits_for:
         asked.append(cases.c.reason == selection.waits_for)
     if selection.moment is Moment.INTAKE:
@@ -238,7 +250,7 @@ def _of_case(selection: Selection, at: datetime) -> list[ColumnElement[bool]]:
 
 
 def _of_answer(selection: Selection) -> list[ColumnElement[bool]]:
-    asked = [answers.c.sector == selection.sector] if selection.sector else []
+    asked = [answers.c.sector == selection.sector, ~_UNCHECKED] if selection.sector else []
     asked += [answers.c.outcome == selection.outcome.value] if selection.outcome else []
     return [exists().where(answers.c.case_id == cases.c.id, *asked)] if asked else []
 

@@ -22,6 +22,7 @@ import uvicorn
 from data.errors import DisposisiError
 from data.region import known_regions, load_region
 from model.bundle import FORMAT, Bundle, load_bundle
+from model.registry import find_bundle
 from serving.access import Access
 from serving.api import Service
 from serving.app import create_app
@@ -32,6 +33,7 @@ from serving.metrics import Metrics
 from serving.models import Models
 from serving.outbox import Outbox
 from serving.settings import Settings
+from serving.shadow import Shadow
 from serving.triage import Triage
 from serving.upkeep import Upkeep
 from serving.wire import PatientProtocol
@@ -48,7 +50,7 @@ _log = structlog.get_logger("disposisi.server")
 def run(settings: Settings) -> None:
     """Serve until told to stop. A bundle, region, database or address that won't do ends the start with its error."""
     listener = _listen(settings.host, settings.port)
-    bundle = load_bundle(settings.bundle)
+    bundle = load_bundle(find_bundle(settings.bundle))
     for known in known_regions():
         load_region(known)  # a region file that can't be used ends the start, not a citizen's complaint
     code = load_region(settings.region or str(bundle.about["region"])).code
@@ -103,11 +105,15 @@ def _serve(
     metrics.set_model(bundle.version, FORMAT)
     upkeep = Upkeep(triage, keep_retention=settings.keep_retention)
     deliverer = _deliverer(settings, service)
+    # One of the processes is enough: it reads the cases of all from the store.
+    shadow = Shadow(triage, settings.shadow_bundle) if settings.shadow_bundle and number == 0 else None
     # Beside the first answers: the cases of before are only looked at for similar ones.
     Thread(target=triage.recall, name="recall", daemon=True).start()
     upkeep.start()
     if deliverer:
         deliverer.start()
+    if shadow:
+        shadow.start()
     config = uvicorn.Config(
         RequestLog(create_app(service, Access(store), settings)),
         http=PatientProtocol,
@@ -133,6 +139,8 @@ def _serve(
         if deliverer:
             deliverer.close()
         upkeep.close()
+        if shadow:
+            shadow.close()
         store.close()
 
 
@@ -145,14 +153,14 @@ def _deliverer(settings: Settings, service: Service) -> Deliverer | None:
 
 
 def _follow(service: Service, chosen: int | None) -> None:
-    """Answer with the bundle that was chosen, or with the present folder read anew; told in the log."""
+    """Answer with the bundle that was chosen, or with the present source read anew; told in the log."""
 
-    def folder() -> Path:
+    def source() -> Path:
         written = os.pread(chosen, 4096, 0).split(b"\n") if chosen is not None else []
-        return Path(os.fsdecode(written[0])) if len(written) > 1 else service.models.folder
+        return Path(os.fsdecode(written[0])) if len(written) > 1 else service.models.source
 
     try:
-        bundle = service.models.follow(folder)
+        bundle = service.models.follow(source)
     except DisposisiError as error:
         _log.error("bundle not loaded, the present one goes on", reason=type(error).__name__)
         return
@@ -163,11 +171,11 @@ def _tell_others(chosen: int | None) -> Callable[[Path], None]:
     """How a worker that was asked for another bundle lets the others know: by the file, and the parent's signal."""
     parent = os.getppid()
 
-    def tell(folder: Path) -> None:
+    def tell(source: Path) -> None:
         # With a parent that died, the one in its place is somebody else's.
         if chosen is not None and os.getppid() == parent:
             os.ftruncate(chosen, 0)
-            os.pwrite(chosen, os.fsencode(folder.resolve()) + b"\n", 0)
+            os.pwrite(chosen, os.fsencode(source.resolve()) + b"\n", 0)
             os.kill(parent, signal.SIGHUP)
 
     return tell

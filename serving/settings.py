@@ -72,7 +72,9 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix=PREFIX, env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    bundle: Path = Field(Path("var/bundles/default"), description="The model's folder.")
+    bundle: Path = Field(
+        Path("var/bundles/default"), description="The model's folder, a registry (its champion) or registry@alias."
+    )
     region: str | None = Field(
         None, min_length=1, description="Region of complaints that name none; without it, the bundle's."
     )
@@ -109,6 +111,9 @@ class Settings(BaseSettings):
     )
     audit_share: Share = Field(
         0.03, ge=0, le=1, description="Share of cases routed alone that a moderator checks without seeing where to."
+    )
+    shadow_bundle: Path | None = Field(
+        None, description="A challenger that answers too, for comparison: its folder or registry@challenger."
     )
     drain_seconds: Whole = Field(
         10, ge=0, le=600, description="Seconds that requests under way get to finish when the service is stopped."
@@ -245,6 +250,7 @@ _EXPECTED = {
     "region": "a region's code, such as kab-tangerang",
     "database": "an SQLite file, or a database URL such as postgresql+psycopg://user:password@host/name",
     "host": "an IP address or a name of this machine",
+    "shadow_bundle": "the path of a folder, or registry@alias",
     "webhook_url": "an https address, or an http address of this machine itself",
     "webhook_secret": "whsec_ and the base64 of {} to {} random bytes".format(*_SECRET_BYTES),
 }

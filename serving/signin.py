@@ -179,6 +179,9 @@ def signin_routes(access: Access, secure_cookies: bool, on_failure: Callable[[],
 
     @routes.post("/keluar", dependencies=[Depends(door.signed_in)])
     async def sign_out(request: Request) -> Response:
+        session = await door.session(request)
+        if session is not None:
+            await to_thread.run_sync(access.let_go, session.caller.name)
         await to_thread.run_sync(access.sign_out, request.cookies[door.cookie])
         return door.let_out(RedirectResponse("/masuk", 303))
 

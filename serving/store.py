@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, Table, delete, func, insert, select, text, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from data.complaint import Complaint, Confidentiality
+from data.complaint import Complaint, Confidentiality, Urgency
 from data.errors import DisposisiError
 from serving.case import (
     LABELLING,
@@ -32,7 +32,7 @@ from serving.case import (
     Verdict,
 )
 from serving.checks import Check
-from serving.events import Event, decided_event, returned_event, review_requested_event, routed_event
+from serving.events import Event, EventType, decided_event, returned_event, review_requested_event, routed_event
 from serving.review_order import turn
 from serving.tables import answers, cases, claims, events, requests, returns, reviews
 from serving.working_time import due_after
@@ -56,6 +56,10 @@ class NoSuchCase(DisposisiError):
 
 class Taken(DisposisiError):
     """Somebody else is at work on the case."""
+
+
+class BadMerge(DisposisiError):
+    """A case that another can't be merged into: there is none such, it is that case itself, or was merged as well."""
 
 
 class ClaimGone(DisposisiError):
@@ -130,6 +134,7 @@ _BY_TIME = (cases.c.created_at, cases.c.id)
 _BY_TURN = (cases.c.turn, cases.c.id)
 # The reason for review of a case that an agency has sent back; the others are `model.routing.Reason`.
 SENT_BACK = "returned"
+_EVEN = 0.5
 UNDO_WITHIN = timedelta(seconds=30)
 
 
@@ -256,10 +261,16 @@ class Store:
             since = own.since if own else at
             connection.execute(insert(claims), {"case_id": case_id, **vars(claim), "since": since})
 
-    def release(self, case_id: str, holder: str) -> None:
-        """Let go of a case; harmless if it isn't held."""
+    def release(self, case_id: str, holder: str, until: datetime | None = None) -> None:
+        """Let go of a case; harmless if it isn't held. With `until`, only of the very claim that ends then."""
+        held = delete(claims).where(claims.c.case_id == case_id, claims.c.holder == holder)
         with self.writing() as connection:
-            connection.execute(delete(claims).where(claims.c.case_id == case_id, claims.c.holder == holder))
+            connection.execute(held if until is None else held.where(claims.c.until == until))
+
+    def release_all(self, holder: str) -> None:
+        """Let go of every case that somebody holds."""
+        with self.writing() as connection:
+            connection.execute(delete(claims).where(claims.c.holder == holder))
 
     def claims_of(self, case_ids: Sequence[str], at: datetime) -> dict[str, Claim]:
         """Who is at work on which of these cases."""
@@ -267,16 +278,23 @@ class Store:
         with self.reading() as connection:
             return {row.case_id: Claim(row.holder, row.until, row.since) for row in connection.execute(query)}
 
-    def decide(self, case_id: str, review: Review, region: str = "", *, claimed: bool = False) -> None:
+    def decide(
+        self, case_id: str, review: Review, region: str = "", *, claimed: bool = False, seen: int | None = None
+    ) -> None:
         """Append a review to a case that waits, was routed or sent back, and end its claim.
 
         With `claimed`, its reviewer must hold the case, and may undo the verdict: a webhook is told of it only after
-        that. `NoSuchCase`, `AlreadyDecided`, `Taken` and `ClaimGone` leave all as it was.
+        that. `seen`: how many verdicts and returns of the case its reviewer knew of; if there are more, somebody was
+        quicker. `NoSuchCase`, `AlreadyDecided`, `Taken`, `ClaimGone` and `BadMerge` leave all as it was.
         """
         verdict, at = review.verdict, review.decided_at
         then = Status.ASKED if verdict.kind is Kind.ASK else Status.DECIDED
         with self.writing() as connection:
             case = _require(connection, case_id, then, region)
+            if seen is not None and _count_entries(connection, case_id) != seen:
+                raise AlreadyDecided(f"Case {case_id!r} was decided or sent back meanwhile.")
+            if verdict.kind is Kind.MERGE:
+                _require_original(connection, case, verdict.merged_into)
             own = _require_free(connection, case_id, review.reviewer, at)
             if claimed and own is None:
                 raise ClaimGone(f"The claim on case {case_id!r} has run out.")
@@ -288,7 +306,7 @@ class Store:
                 changed |= {"agency": verdict.agency, "urgency": verdict.urgency}
             connection.execute(update(cases).where(cases.c.id == case_id).values(changed))
             connection.execute(delete(claims).where(claims.c.case_id == case_id))
-            _insert_events(connection, [decided_event(case, review)], at + UNDO_WITHIN if claimed else None)
+            insert_events(connection, [decided_event(case, review)], at + UNDO_WITHIN if claimed else None)
 
     def undo(self, case_id: str, by: str, at: datetime, region: str = "") -> None:
         """Take back one's own verdict of the last 30 s: the case is as it was before. `NoSuchCase`, `CannotUndo`.
@@ -305,6 +323,10 @@ class Store:
             if last is None or not _may_undo(row, last, by, at):
                 raise CannotUndo(f"The verdict on case {case_id!r} can't be taken back any more.")
             connection.execute(update(reviews).where(reviews.c.id == last["id"]).values(undone_at=at))
+            # A webhook that wasn't told yet never is; who polls reads both.
+            untold = (events.c.type == EventType.REVIEW_DECIDED.value, events.c.delivered_at.is_(None))
+            never = update(events).where(events.c.case_id == case_id, *untold, events.c.next_attempt_at > at)
+            connection.execute(never.where(events.c.attempts == 0).values(delivered_at=at))
             before = last["before"]
             closed_at = datetime.fromisoformat(before["closed_at"]) if before["closed_at"] else None
             restored = {**before, "closed_at": closed_at}
@@ -314,7 +336,7 @@ class Store:
             connection.execute(update(cases).where(cases.c.id == case_id).values(restored))
             # Read anew: an earlier verdict, of before a return, is the latest again.
             case = _case(connection.execute(whole).mappings().one())
-            _insert_events(connection, [_told_again(case, at)])
+            insert_events(connection, [_told_again(case, at)])
 
     def give_back(self, case_id: str, returned: Return, region: str = "") -> None:
         """An agency sends a case back that was routed or decided: it waits again. `NoSuchCase`, `AlreadyDecided`."""
@@ -330,7 +352,7 @@ class Store:
                 "due_at": due_after(returned.returned_at),
             }
             connection.execute(update(cases).where(cases.c.id == case_id).values(**changed))
-            _insert_events(connection, [returned_event(case, returned.agency, returned.returned_at)])
+            insert_events(connection, [returned_event(case, returned.agency, returned.returned_at)])
 
     def reviewed(self) -> Iterator[Case]:
         """Every case that has a review, in the order of the reviews."""
@@ -397,11 +419,11 @@ def _insert_cases(connection: Connection, group: Sequence[Addition]) -> None:
         return
     connection.execute(insert(cases), [_case_values(each.case) for each in group])
     connection.execute(insert(answers), [{"case_id": each.case.id, **vars(each.case.answer)} for each in group])
-    _insert_events(connection, [event for each in group for event in each.events])
+    insert_events(connection, [event for each in group for event in each.events])
 
 
-def _insert_events(connection: Connection, told: Sequence[Event], not_before: datetime | None = None) -> None:
-    """Tell events; a webhook gets them no sooner than at a time."""
+def insert_events(connection: Connection, told: Sequence[Event], not_before: datetime | None = None) -> None:
+    """Tell events within a transaction of `Store.writing`; a webhook gets them no sooner than at a time."""
     rows = [
         {
             "id": event.id,
@@ -466,6 +488,24 @@ def _require_free(connection: Connection, case_id: str, holder: str, at: datetim
     return Claim(held.holder, held.until, held.since) if held is not None else None
 
 
+def _count_entries(connection: Connection, case_id: str) -> int:
+    """How many verdicts, also those taken back, and returns a case has."""
+    counts = (select(func.count()).where(table.c.case_id == case_id) for table in (reviews, returns))
+    return sum(connection.execute(query).scalar_one() for query in counts)
+
+
+def _require_original(connection: Connection, case: Case, original: str) -> None:
+    """That a case may be merged into another: so that no chain or ring of merged cases leaves all unanswered."""
+    row = connection.execute(_whole_cases().where(cases.c.id == original)).mappings().first()
+    found = _case(row) if row is not None else case
+    merged = found.review is not None and found.review.verdict.kind is Kind.MERGE
+    into_this = select(reviews.c.id).where(reviews.c.merged_into == case.id, reviews.c.undone_at.is_(None)).limit(1)
+    holds_others = connection.execute(into_this).first() is not None
+    elsewhere = found.complaint.region != case.complaint.region
+    if found.id == case.id or merged or elsewhere or holds_others or found.status is Status.FORGOTTEN:
+        raise BadMerge(f"Case {case.id!r} can't be merged into {original[:60]!r}.")
+
+
 def _waiting(region: str) -> Any:
     """Cases that wait for a moderator; those that are only checked are the desk's own business."""
     query = _whole_cases().where(cases.c.queued, cases.c.status.in_(OPEN))
@@ -524,9 +564,13 @@ def _case_values(case: Case) -> dict[str, Any]:
 
 def _queue_values(case: Case) -> dict[str, Any]:
     """What of a new case puts it into the queue, or not."""
+    # Where an emergency went by itself, a person sees it all the same, so as to telephone.
+    is_emergency = case.status is Status.ROUTED and case.urgency == Urgency.DARURAT
+    # Checks are told apart by time alone: were the surest last, a busy desk would never check them.
+    probability = _EVEN if case.check is Check.AUDIT else case.answer.probability
     return {
-        "queued": case.status in OPEN or case.check is Check.AUDIT,
-        "turn": turn(case.answer.probability, case.urgency, case.created_at),
+        "queued": case.status in OPEN or case.check is Check.AUDIT or is_emergency,
+        "turn": turn(probability, case.urgency, case.created_at),
         "reason": next(iter(case.answer.detail.get("reasons", [])), ""),
         "due_at": case.due_at or due_after(case.created_at),
         "check": case.check.value,

@@ -76,9 +76,11 @@ cases = Table(
     Column("due_at", UtcDateTime, nullable=False, server_default=text("'2000-01-01 00:00:00'")),
     Column("check", String(8), nullable=False, server_default=text("''")),
     # Each holds all that the queue is chosen by: a page or a count of it reads no case.
-    Index(None, "queued", "turn", "id", "region", "agency", "urgency", "reason", "due_at"),
-    Index(None, "queued", "region", "turn", "id", "agency", "urgency", "reason", "due_at"),
-    Index(None, "queued", "region", "agency", "urgency", "reason", "due_at"),
+    Index("ix_cases_queue", "queued", "turn", "id", "region", "agency", "urgency", "reason", "check", "due_at"),
+    Index(
+        "ix_cases_queue_of_region", "queued", "region", "turn", "id", "agency", "urgency", "reason", "check", "due_at"
+    ),
+    Index("ix_cases_queue_counts", "queued", "region", "agency", "urgency", "reason", "check", "due_at"),
     Index(None, "status", "created_at"),
     Index(None, "region", "created_at", "id"),
     Index(None, "received_at"),
@@ -183,7 +185,8 @@ events = Table(
     Column("number", Numbered, primary_key=True),
     Column("id", String(36), nullable=False),
     Column("type", String(64), nullable=False),
-    Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
+    # None of what concerns a region and no case.
+    Column("case_id", ForeignKey("cases.id"), index=True),
     Column("region", String(64), nullable=False),
     Column("happened_at", UtcDateTime, nullable=False),
     Column("data", JSON, nullable=False),
@@ -193,6 +196,64 @@ events = Table(
     Column("given_up_at", UtcDateTime),
     Column("last_error", String(200), nullable=False, server_default=text("''")),
     Index(None, "delivered_at", "given_up_at", "number"),
+)
+# What a bundle is used to in a region (`model.drift.Reference`), of the cases that it answered first.
+drift_references = Table(
+    "drift_references",
+    metadata,
+    Column("region", String(64), primary_key=True),
+    Column("model_version", String(64), primary_key=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("content", JSON, nullable=False),
+)
+# Each signal as it was last looked at (`model.drift.Effect`); `since` is when it last became an alarm, or ceased to be.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("region", String(64), primary_key=True),
+    Column("signal", String(16), primary_key=True),
+    Column("model_version", String(64), nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("looked_at", UtcDateTime, nullable=False),
+    Column("size", Float, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("usual", Float, nullable=False),
+    Column("now", Float, nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+# Many similar cases of one place within hours. `place` is an area's name, empty where the region's file has none.
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("region", String(64), nullable=False),
+    Column("place", String(128), nullable=False),
+    Column("sector", String(64), nullable=False),
+    Column("parent", ForeignKey("cases.id"), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Index(None, "region", "last_at"),
+)
+incident_members = Table(
+    "incident_members",
+    metadata,
+    Column("case_id", ForeignKey("cases.id"), primary_key=True),
+    Column("incident_id", ForeignKey("incidents.id"), nullable=False, index=True),
+)
+# What a challenger said of a case beside the answer that counted; nobody who decides sees it.
+shadow_answers = Table(
+    "shadow_answers",
+    metadata,
+    Column("case_id", ForeignKey("cases.id"), primary_key=True),
+    Column("model_version", String(64), primary_key=True),
+    Column("sector", String(64), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("agency", String(128)),
+    Column("outcome", String(16), nullable=False),
+    Column("urgency", Integer),
+    Column("answered_at", UtcDateTime, nullable=False),
+    Index(None, "model_version", "answered_at"),
 )
 # Only the hash of a key's secret is kept. `scopes` is a list; an empty region is every region.
 keys = Table(

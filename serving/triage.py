@@ -11,7 +11,6 @@ from hashlib import sha256
 from typing import Any
 
 from data.complaint import Complaint, Confidentiality, Urgency
-from data.errors import DisposisiError
 from data.region import known_regions, load_region
 from model.bundle import Bundle, Reading
 from model.masking import mask_for_storage
@@ -22,7 +21,7 @@ from serving.case import Answer, Case, Claim, Clock, Kind, LabelSource, Return, 
 from serving.checks import Check, CheckShares
 from serving.events import Event, review_requested_event, routed_event
 from serving.policy import Policies
-from serving.store import Added, Addition, Identity, NoSuchCase, Store
+from serving.store import Added, Addition, Identity, Store
 from serving.working_time import due_after
 
 WORDS_KEPT = 12
@@ -32,10 +31,6 @@ SIMILAR_FROM = 0.3
 LONGEST_CHANNEL = 64
 CLAIM_LASTS = timedelta(minutes=15)
 _WARMING = "lampu jalan mati di depan kantor kecamatan, gelap dan rawan kecelakaan, mohon segera diperbaiki"
-
-
-class BadMerge(DisposisiError):
-    """A case that another can't be merged into: there is none such, it is that case itself, or was merged as well."""
 
 
 @dataclass(frozen=True)
@@ -137,35 +132,31 @@ class Triage:
         return self.kept(taken, taken.added.result())
 
     def decide(
-        self, case_id: str, verdict: Verdict, *, by: str = "", region: str = "", claimed: bool = False
+        self,
+        case_id: str,
+        verdict: Verdict,
+        *,
+        by: str = "",
+        region: str = "",
+        claimed: bool = False,
+        seen: int | None = None,
     ) -> Review:
         """Append a person's verdict to a case: one that waits, was routed and is now corrected, or was sent back.
 
-        With `claimed`, only while the person holds the case. Raises `BadMerge`.
+        With `claimed`, only while the person holds the case; `seen` as `Store.decide` has it. Raises `BadMerge`.
         """
         case = self.store.get(case_id, region)
-        if verdict.kind is Kind.MERGE:
-            self._require_original(case, verdict.merged_into)
         note, reply = (mask_for_storage(words, case.confidentiality) for words in (verdict.note, verdict.reply))
         verdict = replace(verdict, note=note, reply=reply)
         # A blind verdict is one given at the desk, which hides the suggestion: `claimed` tells it from the API's.
         source = LabelSource.HUMAN_BLIND if claimed and case.is_blind else _label_source(case.answer, verdict)
         review = Review(verdict, source, self.now(), by)
-        self.store.decide(case_id, review, region, claimed=claimed)
+        self.store.decide(case_id, review, region, claimed=claimed, seen=seen)
         return review
 
     def undo(self, case_id: str, *, by: str, region: str = "") -> None:
         """Take back one's own verdict of the last half minute."""
         self.store.undo(case_id, by, self.now(), region)
-
-    def _require_original(self, case: Case, original: str) -> None:
-        try:
-            found = self.store.get(original, case.complaint.region)
-        except NoSuchCase:
-            found = case
-        merged = found.review is not None and found.review.verdict.kind is Kind.MERGE
-        if found.id == case.id or merged or found.status is Status.FORGOTTEN:
-            raise BadMerge(f"Case {case.id!r} can't be merged into {original[:60]!r}.")
 
     def claim(self, case_id: str, *, by: str, region: str = "") -> Claim:
         """Take a case for `CLAIM_LASTS`, or for as long again."""

@@ -7,18 +7,22 @@ from threading import Event, Thread
 
 import structlog
 
+from serving.autonomy import keep_earned
 from serving.privacy import drop_old_requests, drop_old_sessions, emptied_since, empty_old_texts
 from serving.triage import Triage
+from serving.watch import Watch
 
 _EVERY_SECONDS = 30.0
 _A_DAY = timedelta(days=1)
+WATCHED_EVERY = timedelta(hours=1)
 _log = structlog.get_logger("disposisi.upkeep")
 
 
 class Upkeep:
     """A thread that empties texts past their keeping time once a day, and lets emptied cases be found no more.
 
-    Every process runs one: doing it twice does no harm, and each has similar cases of its own to forget.
+    Once an hour it looks at what has come in (`serving.watch`), and at what each agency has earned. Every process runs
+    one: doing it twice does no harm, and each has similar cases of its own to forget.
     """
 
     def __init__(self, triage: Triage, *, keep_retention: bool) -> None:
@@ -26,6 +30,7 @@ class Upkeep:
         self._keep_retention = keep_retention
         self._looked_at = triage.now()
         self._done_at = triage.now() - _A_DAY
+        self._watched_at = triage.now() - WATCHED_EVERY
         self._stop = Event()
         self._thread = Thread(target=self._work, name="upkeep", daemon=True)
 
@@ -54,6 +59,25 @@ class Upkeep:
         for case_id in emptied_since(store, self._looked_at - timedelta(minutes=2)):
             self._triage.forget(case_id)
         self._looked_at = at
+        if at - self._watched_at >= WATCHED_EVERY:
+            self._watched_at = at
+            self._watch()
+
+    def _watch(self) -> None:
+        """Look at every region's newest cases and blind checks; alarms and switches are told in the log as well."""
+        triage = self._triage
+        routers = triage.at_work
+        for state in Watch(triage.store, routers.bundle, triage.now).look_at_all():
+            raised = [each.signal.value for each in state.signals if each.is_on]
+            if raised:
+                _log.warning("complaints have changed", region=state.region, signals=raised)
+            for switched in keep_earned(triage.store, routers, state.region, triage.now):
+                _log.warning(
+                    "routing alone switched",
+                    region=switched.region,
+                    agency=switched.agency,
+                    routes_alone=switched.routes_alone,
+                )
 
     def _work(self) -> None:
         while not self._stop.is_set():

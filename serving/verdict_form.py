@@ -196,8 +196,12 @@ def _named(offices: list[Office], written: str, what: str, problems: list[str]) 
     near = [office.label for office in found[:3]] or [
         labels[label].label for label in get_close_matches(wanted[:_LONGEST_NAME], labels, 3, 0.5)
     ]
-    advice = f" Mungkin: {'; '.join(near)}." if near else " Ketik sebagian namanya, lalu pilih dari daftar."
-    problems.append(f"Tidak ada {what} bernama “{written[:_LONGEST_NAME]}”.{advice}")
+    name = f"“{written[:_LONGEST_NAME]}”"
+    if found:
+        problems.append(f"Ada beberapa {what} yang cocok dengan {name}: {'; '.join(near)}. Pilih satu dari daftar.")
+    else:
+        advice = f"Mungkin: {'; '.join(near)}." if near else "Ketik sebagian namanya, lalu pilih dari daftar."
+        problems.append(f"Tidak ada {what} bernama {name}. {advice}")
     return None
 
 

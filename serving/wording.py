@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from data.complaint import Confidentiality, Jurisdiction, Urgency
-from data.region import Region
+from data.region import Region, known_regions, load_region
 from data.sectors import all_sectors, find_sector
 from model.routing import REASON_TEXTS, Reason
 from serving.case import LabelSource, Status
@@ -127,3 +127,15 @@ def sector_name(code: str) -> str:
 def reason_text(code: str) -> str:
     """Why a case waits, in a sentence."""
     return REASON_TEXTS[Reason(code)] if code in set(Reason) else SHORT_REASONS.get(code, code)
+
+
+def place_name(region: str) -> str:
+    """A region's name; its code if it has no file any more, and all of them if it is empty."""
+    return load_region(region).name if region in known_regions() else region or "Semua daerah"
+
+
+def office_name(region: str, agency: str | None) -> str:
+    """An agency's name; its code if the region's file doesn't know it any more, or there is no such file."""
+    return (
+        agency_name(load_region(region), agency) if region in known_regions() else agency or "Wilayah belum diketahui"
+    )

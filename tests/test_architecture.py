@@ -81,8 +81,9 @@ def test_no_module_is_imported_by_a_name_made_at_run_time() -> None:
 
 def test_the_command_imports_nothing_heavy_until_it_is_told_what_to_do() -> None:
     at_start = imports_at_start(parse(ROOT / "disposisi.py"))
-    assert at_start - sys.stdlib_module_names == {"typer", "serving"}
+    assert at_start - sys.stdlib_module_names == {"typer", "serving", "training"}
     assert imports_at_start(parse(ROOT / "serving" / "commands.py")) - sys.stdlib_module_names == {"typer"}
+    assert imports_at_start(parse(ROOT / "training" / "rows_commands.py")) - sys.stdlib_module_names == {"typer"}
 
 
 def test_serving_a_bundle_leaves_scikit_learn_and_the_optional_encoder_unloaded(bundle_folder: Path) -> None:

@@ -104,14 +104,14 @@ def test_every_picture_in_the_docs_is_light_and_used() -> None:
 
 
 def test_every_column_of_a_prediction_is_in_the_data_staffs_guide() -> None:
-    assert [column for column in COLUMNS if f"`{column}`" not in PAGES["docs/staf-data.md"]] == []
+    assert [column for column in COLUMNS if f"`{column}`" not in PAGES["docs/data-staff.md"]] == []
 
 
 def test_every_row_column_of_ours_is_in_the_data_staffs_guide() -> None:
     ours = {"id", "text", "title", "location", "received_at", "agency", "sector", "area", "urgency", "jurisdiction"}
     ours |= {"complete", "region", "confidentiality", "label_source"}
     assert {name.replace("_", " ") for name in ours} <= HEADER_NAMES
-    assert [name for name in sorted(ours) if f"`{name}`" not in PAGES["docs/staf-data.md"]] == []
+    assert [name for name in sorted(ours) if f"`{name}`" not in PAGES["docs/data-staff.md"]] == []
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -15,9 +15,10 @@ import scipy
 import sklearn
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from data.complaint import Complaint, Confidentiality, LabelledRow
+from data.complaint import Complaint, Confidentiality, LabelledRow, Provenance
 from data.errors import TooFewRows
 from data.lexicon import lexicon_mark
 from data.progress import Progress, silent
@@ -39,14 +40,15 @@ from training.features import (
     shared_stems,
     vocabulary_of,
 )
-from training.heads import JOBS, QUESTIONS, ROWS_WORTH_PROCESSES, FittedHead, fit_head, telling_rows
+from training.heads import JOBS, QUESTIONS, ROWS_WORTH_PROCESSES, Against, FittedHead, Trust, fit_head, telling_rows
 from training.promise import promise_in_words
+from training.provenance import is_independent, is_real, provenance_notes, source_of, weights_of, without_machine
 from training.recipe import Recipe
 from training.splitting import Ints, assign_folds, near_copy_groups
 
 FEWEST_ROWS = 20
 # Rows that were written for the project, not sent by citizens: learned from, but no evidence of how often one is right.
-WRITTEN = "written"
+WRITTEN = Provenance.WRITTEN.value
 _IDS_SHOWN = 10
 _FEWEST_INCOMPLETE = 20
 CONFIDENCE_FOLDS, SET_FOLDS = 3, 2
@@ -80,7 +82,7 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
     # One text of each group of near-copies makes the vocabulary: a term must occur in two complaints, so that a bundle
     # holds no words of a single one, however often it was sent.
     different = [texts[i] for i in np.unique(groups, return_index=True)[1]]
-    real = np.array([row.label_source != WRITTEN for row in rows])
+    real = is_real(rows)
     union = make_features(recipe, different, regions_with_rows([text.region for text in texts], real))
     try:
         union.fit(different)
@@ -106,17 +108,19 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
             notes.append(f"The {question.name} head learned from written rows alone: no real row has its label.")
         asked = recipe.of_head(question.name)
         shown = hide_views(features[labelled], union, asked.views)
-        fitted = fit_head(shown, names, groups[labelled], recipe, real[labelled], asked, dimensions)
         of_head = [rows[i] for i in labelled]
+        trust = Trust(real[labelled], is_independent(of_head), weights_of(of_head))
+        against = _against(rows, hide_views(features, union, asked.views), groups) if question.acts else None
+        fitted = fit_head(shown, names, groups[labelled], recipe, trust, asked, dimensions, against)
         metrics[question.name] = _metrics(fitted)
         head = _as_head(question.name, fitted, union, recipe)
         if question.acts:
-            head, evidence = _with_confidence(head, fitted, of_head, groups[labelled])
+            head, evidence = _with_confidence(head, fitted, of_head, groups[labelled], trust)
             promise = make_promise(evidence, head.labels)
             head = promise.on(head)
             metrics[question.name] |= promise.as_metrics()
         if question.name == COMPLETENESS:
-            head = replace(head, thresholds=_completeness_threshold(fitted, of_head))
+            head = replace(head, thresholds=_completeness_threshold(fitted, trust))
         heads[question.name] = head
         pipelines[question.name] = Pipeline([("features", union), ("head", fitted.classifier)])
         notes += [*_thin_labels(question.name, names), *_unknown_labels(question.name, names)]
@@ -140,18 +144,18 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
 
 def _usable(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[str]]:
     """The rows that may and can be learned from, and what is to be said of the rest. Raises `TooFewRows`."""
-    notes: list[str] = []
+    rows, notes = without_machine(rows)
     if secret := sum(row.confidentiality is Confidentiality.RAHASIA for row in rows):
         notes.append(f"{secret} secret (rahasia) rows were left out: their text is never trained on.")
-    unlabelled = sum(all(question.label(row) is None for question in QUESTIONS) for row in rows)
-    if unlabelled:
+    telling = [bool(row.not_sectors) or any(question.label(row) is not None for question in QUESTIONS) for row in rows]
+    if unlabelled := len(rows) - sum(telling):
         notes.append(f"{unlabelled} of {len(rows)} rows carry no label, so they teach nothing.")
     usable = [
         row
-        for row in rows
-        if row.confidentiality is not Confidentiality.RAHASIA
-        and any(question.label(row) is not None for question in QUESTIONS)
+        for row, tells in zip(rows, telling, strict=True)
+        if tells and row.confidentiality is not Confidentiality.RAHASIA
     ]
+    notes += provenance_notes(usable)
     sectors = [row.sector for row in usable if row.sector is not None]
     if len(sectors) < FEWEST_ROWS or len(set(sectors)) < 2:
         raise TooFewRows(
@@ -159,6 +163,18 @@ def _usable(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[str]]:
             "two sectors or more are needed. Label more rows."
         )
     return usable, notes
+
+
+def _against(rows: Sequence[LabelledRow], features: csr_matrix, groups: Ints) -> Against | None:
+    """Which sectors some rows aren't of, of those whose sector nobody knows; None if there are none.
+
+    A row with a sector already speaks against all others.
+    """
+    known = [(i, sector) for i, row in enumerate(rows) if row.sector is None for sector in row.not_sectors]
+    if not known:
+        return None
+    which = np.array([i for i, _ in known], dtype=np.int64)
+    return Against(features[which], groups[which], np.array([sector for _, sector in known], dtype=object))
 
 
 def _prepared(recipe: Recipe, complaints: Sequence[Complaint]) -> list[PreparedText]:
@@ -191,11 +207,10 @@ def _metrics(fitted: FittedHead) -> dict[str, object]:
 
 
 def _with_confidence(
-    head: Head, fitted: FittedHead, rows: Sequence[LabelledRow], groups: Ints
+    head: Head, fitted: FittedHead, rows: Sequence[LabelledRow], groups: Ints, trust: Trust
 ) -> tuple[Head, NDArray[np.void]]:
-    """The head with its confidence and sets, and what both said of one real row of each group of near-copies."""
-    real = np.array([row.label_source != WRITTEN for row in rows])
-    telling = np.flatnonzero(telling_rows(real))
+    """The head with its confidence and sets, and what both said of one independent row of each group of near-copies."""
+    telling = np.flatnonzero(telling_rows(trust))
     regions = [rows[i].complaint.region for i in telling.tolist()]
     probabilities, labels = fitted.probabilities[telling], fitted.labels[telling]
     head = replace(head, confidence=fit_confidence(probabilities, labels, regions))
@@ -204,7 +219,7 @@ def _with_confidence(
         # Copies of one complaint are no evidence of anything.
         return head, np.zeros(0, EVIDENCE)
     sure = cross_fitted_confidence(probabilities, labels, regions, folds)
-    own = np.flatnonzero(real[telling] & np.isin(regions, known_regions()))
+    own = np.flatnonzero(trust.independent[telling] & np.isin(regions, known_regions()))
     # Of a region's copies the first counts; copies in two regions are evidence in both.
     firsts: dict[tuple[str, int], int] = {}
     for i in own.tolist():
@@ -221,10 +236,9 @@ def _with_confidence(
     return head, evidence
 
 
-def _completeness_threshold(fitted: FittedHead, rows: Sequence[LabelledRow]) -> dict[str, float]:
+def _completeness_threshold(fitted: FittedHead, trust: Trust) -> dict[str, float]:
     """The probability from which a complaint is called incomplete, wherever it is from: the one of the best F1."""
-    real = np.array([row.label_source != WRITTEN for row in rows])
-    telling = telling_rows(real, fitted.labels, _FEWEST_INCOMPLETE)
+    telling = telling_rows(trust, fitted.labels, _FEWEST_INCOMPLETE)
     incomplete = fitted.names.index(INCOMPLETE)
     given = fitted.probabilities[telling, incomplete]
     return {ANYWHERE: best_f1_threshold(given, fitted.labels[telling] == incomplete)}
@@ -279,7 +293,7 @@ def _about(
     mark = sha256()
     for row, text in sorted(zip(rows, texts, strict=True), key=lambda pair: pair[0].id):
         labels = [question.label(row) for question in QUESTIONS]
-        mark.update(repr((row.id, fingerprint(text), labels)).encode())
+        mark.update(repr((row.id, fingerprint(text), labels, row.not_sectors, source_of(row))).encode())
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "region": region,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags_array
+from scipy.sparse import csr_matrix, diags_array, vstack
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -98,6 +98,41 @@ class LinearScorer(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
+class Trust:
+    """What may be made of rows (n,) by where their labels come from (`training.provenance`).
+
+    `real`: sent by citizens. `independent`: and labelled without a suggestion in sight. `weights`: what each counts.
+    """
+
+    real: NDArray[np.bool_]
+    independent: NDArray[np.bool_]
+    weights: Floats
+
+    @classmethod
+    def of_real(cls, real: NDArray[np.bool_]) -> Trust:
+        """All labels count, and those of the real rows are independent."""
+        return cls(real, real, np.ones(len(real)))
+
+
+@dataclass(frozen=True)
+class Against:
+    """Complaints known not to be of a label: features (m, features), near-copy groups (m,), and the label (m,)."""
+
+    features: csr_matrix
+    groups: Ints
+    names: NDArray[Any]
+
+    def within(self, classes: NDArray[Any]) -> Against:
+        """Those against one of the `classes`, its number in the place of its name."""
+        known = np.isin(self.names, classes)
+        numbers = np.searchsorted(classes, self.names[known])
+        return Against(self.features[known], self.groups[known], numbers)
+
+    def only(self, kept: NDArray[np.bool_]) -> Against:
+        return Against(self.features[kept], self.groups[kept], self.names[kept])
+
+
+@dataclass(frozen=True)
 class FittedHead:
     """A classifier fitted on all its rows, with the scores each row got (n, k) from a fit that hadn't seen it.
 
@@ -124,21 +159,25 @@ def fit_head(
     names: NDArray[Any],
     groups: Ints,
     recipe: Recipe,
-    real: NDArray[np.bool_],
+    trust: Trust | NDArray[np.bool_],
     head: HeadRecipe | None = None,
     dimensions: int = 0,
+    against: Against | None = None,
 ) -> FittedHead:
     """Fit on all rows, and on all but one fold in turn to calibrate; near-copies are in one fold.
 
-    The temperature is that of the `real` rows (n,), once there are enough of them. `head` holds what the recipe says of
-    this head. The last `dimensions` of the features are a sentence embedding.
+    `trust` says what the rows' labels count (or which rows are real, n,); the temperature is that of the rows it trusts
+    most, once there are enough of them. `head` holds what the recipe says of this head. The last `dimensions` of the
+    features are a sentence embedding. `against` is evidence against labels, which an ordinal head has no use for.
     """
     head = head or HeadRecipe("")
+    trust = trust if isinstance(trust, Trust) else Trust.of_real(trust)
     if head.is_ordinal:
-        return _fit_ordinal_head(features, names, groups, real)
+        return _fit_ordinal_head(features, names, groups, trust)
     classes, labels = np.unique(names, return_inverse=True)
     labels = labels.astype(np.int64)
-    weights = np.where(real, 1.0, head.written_weight)
+    weights = trust.weights * np.where(trust.real, 1.0, head.written_weight)
+    ruled_out = against.within(classes) if against is not None else None
     folds = assign_folds(groups, recipe.folds, _SEED)
     asides = [folds == fold for fold in np.unique(folds)]
     how = (recipe, head, dimensions)
@@ -146,14 +185,19 @@ def fit_head(
     # fits. Few rows are fitted sooner than processes start.
     whole, *of_folds = Parallel(n_jobs=JOBS if len(names) >= ROWS_WORTH_PROCESSES else 1)(
         [
-            delayed(_fit_svc)(features, labels, weights, *how),
-            *(delayed(_scores_aside)(features, labels, weights, aside, len(classes), *how) for aside in asides),
+            delayed(_fit_svc)(features, labels, weights, *how, ruled_out),
+            *(
+                delayed(_scores_aside)(
+                    features, labels, weights, aside, len(classes), *how, _apart(ruled_out, groups[aside])
+                )
+                for aside in asides
+            ),
         ]
     )
     scores = np.zeros((len(names), len(classes)))
     for aside, found in zip(asides, of_folds, strict=True):
         scores[aside] = found
-    telling = telling_rows(real)
+    telling = telling_rows(trust)
     whole.inverse_temperature = fit_inverse_temperature(scores[telling], labels[telling])
     svc, two = whole.svc_, len(classes) == 2
     return FittedHead(
@@ -167,21 +211,26 @@ def fit_head(
     )
 
 
-def telling_rows(real: NDArray[np.bool_], labels: Ints | None = None, fewest: int = 0) -> NDArray[np.bool_]:
-    """The rows (n,) to calibrate on: the `real` ones if there are enough of them, and `fewest` of each label, else all.
+def telling_rows(trust: Trust, labels: Ints | None = None, fewest: int = 0) -> NDArray[np.bool_]:
+    """The rows (n,) to calibrate on: the independent ones if there are enough of them, and `fewest` of each label; else
+    the real ones, if they are enough, else all.
 
-    A form that writes one level into every row would else teach a head to answer nothing but that.
+    Labels that took a suggestion make it look right too often. A form that writes one level into every row would else
+    teach a head to answer nothing but that.
     """
-    enough = real.sum() >= _FEWEST_REAL_ROWS
-    if enough and labels is not None:
-        enough = all((real & (labels == label)).sum() >= fewest for label in np.unique(labels))
-    return real if enough else np.ones_like(real)
+    for rows in (trust.independent, trust.real):
+        enough = rows.sum() >= _FEWEST_REAL_ROWS
+        if enough and labels is not None:
+            enough = all((rows & (labels == label)).sum() >= fewest for label in np.unique(labels))
+        if enough:
+            return rows
+    return np.ones_like(trust.real)
 
 
-def _fit_ordinal_head(features: csr_matrix, names: NDArray[Any], groups: Ints, real: NDArray[np.bool_]) -> FittedHead:
+def _fit_ordinal_head(features: csr_matrix, names: NDArray[Any], groups: Ints, trust: Trust) -> FittedHead:
     levels = names.astype(np.int64)
     jobs = JOBS if len(levels) >= ROWS_WORTH_PROCESSES else 1
-    fitted = fit_ordinal(features, levels, groups, telling_rows(real, levels, _FEWEST_OF_A_LABEL), jobs)
+    fitted = fit_ordinal(features, levels, groups, telling_rows(trust, levels, _FEWEST_OF_A_LABEL), jobs)
     return FittedHead(
         classifier=LinearScorer(fitted.weights.astype(np.float64), fitted.bias),
         names=tuple(str(level) for level in fitted.levels),
@@ -193,6 +242,11 @@ def _fit_ordinal_head(features: csr_matrix, names: NDArray[Any], groups: Ints, r
     )
 
 
+def _apart(against: Against | None, groups: Ints) -> Against | None:
+    """What is `against` labels without near-copies of the `groups`, which a fit isn't to know."""
+    return against.only(~np.isin(against.groups, groups)) if against is not None else None
+
+
 def _scores_aside(
     features: csr_matrix,
     labels: Ints,
@@ -202,13 +256,14 @@ def _scores_aside(
     recipe: Recipe,
     head: HeadRecipe,
     dimensions: int,
+    against: Against | None,
 ) -> Floats:
     """Scores (rows aside, `count` labels) of the rows `aside` (n,), by a fit on the others.
 
     It takes all rows, so that processes share their memory, and gives back no weights, which are far larger.
     """
     shown = ~aside
-    fitted = _fit_svc(features[shown], labels[shown], row_weights[shown], recipe, head, dimensions)
+    fitted = _fit_svc(features[shown], labels[shown], row_weights[shown], recipe, head, dimensions, against)
     if fitted is None:
         return np.zeros((int(aside.sum()), count))
     scores = fitted.decision_function(features[aside])
@@ -219,7 +274,13 @@ def _scores_aside(
 
 
 def _fit_svc(
-    features: csr_matrix, labels: Ints, row_weights: Floats, recipe: Recipe, head: HeadRecipe, dimensions: int
+    features: csr_matrix,
+    labels: Ints,
+    row_weights: Floats,
+    recipe: Recipe,
+    head: HeadRecipe,
+    dimensions: int,
+    against: Against | None = None,
 ) -> CalibratedSVC | None:
     present = np.unique(labels)
     if len(present) < 2:
@@ -231,18 +292,47 @@ def _fit_svc(
     regularisation = head.regularisation or recipe.regularisation
     svc = LinearSVC(C=regularisation, class_weight=weights, tol=_TOLERANCE, random_state=_SEED)
     embedded = dimensions > 0 and MEANING in head.views
-    of_words = features
-    if embedded:
-        is_term = np.arange(features.shape[1]) < features.shape[1] - dimensions
-        of_words = (features @ diags_array(is_term * 1.0)).tocsr()
+    is_term = np.arange(features.shape[1]) < features.shape[1] - (dimensions if embedded else 0)
+    of_words = (features @ diags_array(is_term * 1.0)).tocsr() if embedded else features
     with warnings.catch_warnings():
         # A fit cut off after liblinear's 1,000 rounds is as good as a finished one here.
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = CalibratedSVC(svc).fit(of_words, labels, row_weights)
+        if against is not None:
+            _rule_out(fitted.svc_, of_words, labels, row_weights, against, is_term)
     if embedded:
         each = row_weights * np.array([weights[label] for label in labels.tolist()])
         _add_meaning(fitted.svc_, features[:, -dimensions:].toarray(), labels, each, recipe.encoder_weight)
     return fitted
+
+
+def _rule_out(
+    svc: LinearSVC,
+    features: csr_matrix,
+    labels: Ints,
+    row_weights: Floats,
+    against: Against,
+    is_term: NDArray[np.bool_],
+) -> None:
+    """Fit the labels that something is `against` once more, each with that among its "rest", as one row each.
+
+    Of one-against-rest fits only the label's own knows what a complaint isn't: of the others nothing is known. The
+    costs are those of liblinear's fit of all labels: the label's weight on its rows, 1 on the rest. With two labels
+    there is but one fit for both, and it stays as it is.
+    """
+    if len(svc.classes_) < 3:
+        return
+    for place, label in enumerate(svc.classes_.tolist()):
+        if not (is_its := against.names == label).any():
+            continue
+        others = (against.features[is_its] @ diags_array(is_term * 1.0)).tocsr()
+        own = LinearSVC(C=svc.C, class_weight={1: svc.class_weight[label]}, tol=svc.tol, random_state=svc.random_state)
+        own.fit(
+            vstack([features, others]).tocsr(),
+            np.concatenate([labels == label, np.zeros(others.shape[0])]).astype(np.int64),
+            np.concatenate([row_weights, np.ones(others.shape[0])]),
+        )
+        svc.coef_[place], svc.intercept_[place] = own.coef_[0], own.intercept_[0]
 
 
 def _add_meaning(svc: LinearSVC, meanings: Floats, labels: Ints, row_weights: Floats, share: float) -> None:

@@ -6,6 +6,9 @@
   const wanted = document.getElementById("pakai-pintasan");
   const RENEW_EVERY = 4 * 60 * 1000;
   const COUNT_EVERY = 20 * 1000;
+  /* A key held down, or pressed twice, is no decision about the page that has just come. */
+  const SETTLES_IN = 400;
+  const DECIDES = new Set(["Enter", "j", "u"]);
 
   /* Letters act as keys only while nobody types, and only if the moderator wants them (WCAG 2.1.4). */
   const keysAreOn = () => localStorage.getItem("pintasan") !== "mati";
@@ -52,6 +55,8 @@
       return back !== null && act(back);
     }
     if (isTyping(at)) return false;
+    const isTooSoon = event.repeat || performance.now() < SETTLES_IN;
+    if (DECIDES.has(event.key) && isTooSoon && !at.matches("a, button, summary")) return true;
     if (event.key === "Enter" && form && !at.matches("a, button, summary")) { form.requestSubmit(document.getElementById("simpan")); return true; }
     if (event.key === "ArrowDown" && !at.matches("input")) return step(1);
     if (event.key === "ArrowUp" && !at.matches("input")) return step(-1);
@@ -85,10 +90,14 @@
 
   /* A verdict is sent once, however often one presses; coming back by the browser's button, it can be sent again. */
   let isSent = false;
+  let isLeaving = false;
   document.querySelectorAll("form").forEach((each) => each.addEventListener("submit", (event) => {
-    if (each.method === "dialog") return;
+    if (each.method !== "post" || event.defaultPrevented) return;
     if (isSent) { event.preventDefault(); return; }
     isSent = true;
+    isLeaving = each === form;
+    /* Where no answer comes, the form must not stay dead. */
+    setTimeout(() => { isSent = isLeaving = false; }, 10 * 1000);
   }));
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
@@ -97,15 +106,20 @@
   /* Whoever is at work keeps the case; whoever leaves lets go of it. */
   if (form) {
     let isActive = true;
-    const token = () => new URLSearchParams({ csrf: form.elements.csrf.value });
+    let until = form.dataset.until;
+    const token = (more) => new URLSearchParams({ csrf: form.elements.csrf.value, ...more });
     ["keydown", "pointerdown", "scroll"].forEach((name) => document.addEventListener(name, () => { isActive = true; }, { passive: true }));
     setInterval(() => {
       if (!isActive || document.hidden) return;
       isActive = false;
-      fetch(form.dataset.renew, { method: "POST", body: token(), redirect: "error" }).catch(() => {});
+      fetch(form.dataset.renew, { method: "POST", body: token(), redirect: "error" })
+        .then((answer) => answer.json())
+        .then((found) => { until = found.until || until; })
+        .catch(() => {});
     }, RENEW_EVERY);
     window.addEventListener("pagehide", () => {
-      if (!isSent) navigator.sendBeacon(form.dataset.release, token());
+      /* Only this page's own claim: the same case may have been opened anew already. */
+      if (!isLeaving) navigator.sendBeacon(form.dataset.release, token({ sampai: until }));
     });
   }
 

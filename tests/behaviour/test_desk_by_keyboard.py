@@ -105,6 +105,8 @@ def sign_in(page: Page, server: Server, name: str) -> None:
 
 def press(page: Page, *keys: str) -> int:
     """Press keys that lead to another page; how many they are."""
+    # The desk takes no key for what has only just come.
+    page.wait_for_timeout(max(0, 420 - page.evaluate("performance.now()")))
     with page.expect_navigation():
         for key in keys:
             page.keyboard.press(key)
@@ -249,6 +251,33 @@ def test_pressed_twice_a_verdict_is_sent_once_and_the_back_button_shows_what_bec
     assert case_id in page.url
 
 
+def test_a_key_held_down_decides_one_case(page: Page, server: Server, database: Path) -> None:
+    take_in(server, 4)
+    sign_in(page, server, "budi")
+    press(page, "m")
+    page.wait_for_timeout(500)
+    # Held down, a key repeats some thirty times a second.
+    page.keyboard.down("Enter")
+    for _ in range(30):
+        page.wait_for_timeout(33)
+        page.keyboard.down("Enter")
+    page.keyboard.up("Enter")
+    page.wait_for_load_state()
+    assert len(reviewers(database)) == 1
+
+
+def test_a_page_that_is_loaded_anew_keeps_its_case(page: Page, server: Server, database: Path) -> None:
+    [case_id] = take_in(server, 1)
+    sign_in(page, server, "budi")
+    press(page, "m")
+    for _ in range(3):
+        page.reload()
+        page.wait_for_timeout(300)
+        assert held(database) == [case_id]
+    press(page, "Enter")
+    assert [case for case, _ in reviewers(database)] == [case_id]
+
+
 @pytest.fixture(scope="module")
 def pages(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, list[str]]]:
     """A server with cases in every state, and the paths of all pages."""
@@ -269,7 +298,7 @@ def pages(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         assert server.post(f"/v1/reviews/{taken}/claim").status_code == 200
         cases = [f"/kasus/{case}" for case in (waiting, decided, taken, doubled, emergency, wide, again)]
         lists = ["/antrean", "/antrean?urgensi=1", "/laporan", "/papan", "/papan?hari=365", "/pengaturan"]
-        yield server, [*lists, *cases, "/bantuan", "/sandi", "/kasus/tidak-ada", "/cari?nomor=x"]
+        yield server, [*lists, *cases, "/bantuan", "/sandi", "/model", "/kasus/tidak-ada", "/cari?nomor=x"]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

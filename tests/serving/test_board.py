@@ -133,7 +133,7 @@ def test_accuracy_is_told_with_its_interval(at_now: Triage) -> None:
     page, _ = looked_at(at_now, f"/papan?wilayah={REGION}")
     told = page.text.replace("\N{NO-BREAK SPACE}", " ").replace("( ", "(").replace(" )", ")")
     assert "Diteruskan otomatis dan benar 50,0 % (9,5–90,5 %) 2 1 berbeda" in told
-    assert "Selisihnya 100,0 poin persen" in told
+    assert "Selisihnya 50,0 poin persen" in told
 
 
 def test_charts_have_their_figures_in_words(at_now: Triage) -> None:

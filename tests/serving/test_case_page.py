@@ -18,7 +18,7 @@ from data.region import Region, load_region
 from model.bundle import Bundle
 from model.text import ALL_STEPS, REQUIRED_STEPS, TextChain, whole_chain
 from serving import case_page as case_pages
-from serving import desk, queue_page, signin
+from serving import desk, signin, wording
 from serving.access import Access
 from serving.case_page import CasePage, marked_pieces
 from serving.checks import CheckShares
@@ -335,7 +335,7 @@ def test_a_blind_case_shows_nothing_that_the_program_thinks(blind_client: TestCl
     )
     assert [word for word in absent if word in page.text] == []
     form = page.forms[f"/kasus/{case.id}/putusan"]
-    filled = {name for name, value in form.items() if value} - {"csrf", "jenis", "pilihan"}
+    filled = {name for name, value in form.items() if value} - {"csrf", "jenis", "pilihan", "melihat"}
     assert filled == {"urgensi_pecah1", "urgensi_pecah2"}
     assert page.offers("instansi") == sorted(page.offers("instansi"), key=opened_order(REGION).index)
     assert str(case.answer.agency) not in re.sub(r"<option.*?>", "", answer.text)
@@ -445,7 +445,7 @@ def test_a_case_whose_agency_the_region_file_has_dropped_still_opens_and_can_be_
     send(client, decided)
     opened = opened_form(client, case)
     edited = without(load_region(REGION), str(case.answer.agency))
-    for module in (desk, case_pages, queue_page):
+    for module in (desk, case_pages, wording):
         monkeypatch.setattr(module, "load_region", lambda _: edited)
     checked_page(client.get("/antrean"))
     page = checked_page(client.get(f"/kasus/{case.id}"))

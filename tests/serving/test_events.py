@@ -13,8 +13,11 @@ from serving.case import Answer, Case, LabelSource, Return, Review, Status, Verd
 from serving.events import (
     Event,
     EventType,
+    alarm_event,
+    autonomy_event,
     cloud_event,
     decided_event,
+    incident_event,
     returned_event,
     review_requested_event,
     routed_event,
@@ -125,3 +128,14 @@ def test_a_return_tells_the_agency_and_not_its_reason() -> None:
         "intake_id": "LPR-77",
         "model_version": "0123456789ab",
     }
+
+
+def test_an_event_of_a_region_has_no_subject_and_one_of_an_incident_its_first_case() -> None:
+    alarm = alarm_event("kab-tangerang", AT, {"signal": "length"}, raised=True)
+    switched = autonomy_event("kab-tangerang", AT, {"agency": "dishub", "routes_alone": False})
+    for event, kind in ((alarm, EventType.ALARM_RAISED), (switched, EventType.AUTONOMY_CHANGED)):
+        told = cloud_event(event)
+        assert "subject" not in told
+        assert (told["type"], told["source"], told["data"]) == (kind.value, "/disposisi/kab-tangerang", event.data)
+    assert alarm_event("x", AT, {}, raised=False).type is EventType.ALARM_CLEARED
+    assert cloud_event(incident_event("kab-tangerang", "kasus-1", AT, {"cases": 9}))["subject"] == "kasus-1"

@@ -12,6 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from data.complaint import Complaint, Confidentiality, LabelledRow
+from data.errors import BadRows
+from data.region import load_region
 from data.rows import read_rows
 from model.bundle import Bundle
 from serving.case import Kind, Part, Verdict
@@ -156,3 +158,126 @@ def test_an_exported_file_is_for_its_owner_only(
     out = tmp_path / "reviewed.csv"
     export(database, out)
     assert out.stat().st_mode & 0o777 == 0o600
+
+
+def returned_case(triage: Triage, text: str, verdict: Verdict, agency: str = "") -> str:
+    """The id of a case that was decided and that the agency sent back."""
+    case_id = triage.receive(Intake(Complaint(text))).id
+    triage.decide(case_id, verdict)
+    triage.give_back(case_id, agency, "bukan kewenangan kami", by="dinas")
+    return case_id
+
+
+def test_what_an_agency_sent_back_has_no_label_but_says_whose_it_is_not(
+    client: TestClient, triage: Triage, database: Path, tmp_path: Path
+) -> None:
+    case_id = returned_case(triage, "got mampet di depan pasar", Verdict("health", "dinkes", 1))
+    out = tmp_path / "reviewed.csv"
+    [line], said = export(database, out)
+    assert (line["label_source"], line["not_agency"], line["not_sector"]) == ("returned", "Dinas Kesehatan", "health")
+    assert "1 of the rows were sent back and not decided since" in said
+    [row] = read_back(out)
+    assert (row.id, row.agency, row.sector, row.urgency) == (case_id, None, None, None)
+    assert (row.not_agencies, row.not_sectors) == (("dinkes",), ("health",))
+
+
+def test_a_verdict_after_the_return_labels_the_case_again(triage: Triage) -> None:
+    case_id = returned_case(triage, "got mampet di depan pasar", Verdict("health", "dinkes", 1))
+    triage.decide(case_id, Verdict("public-works", "dbmsda", 2))
+    [row], _ = reviewed_rows(triage.store)
+    assert (row["label_source"], row["sector"], row["not_agency"]) == (
+        "human-corrected",
+        "public-works",
+        "Dinas Kesehatan",
+    )
+    triage.give_back(case_id, "", "", by="dinas")
+    [row], _ = reviewed_rows(triage.store)
+    works = load_region(REGION).all_agencies["dbmsda"]
+    assert (row["label_source"], row["sector"]) == ("returned", "")
+    assert row["not_agency"] == f"Dinas Kesehatan; {works.name}"
+    assert row["not_sector"] == "; ".join(["health", *works.sectors])
+
+
+def test_who_decides_again_for_the_same_agency_overrules_its_return(triage: Triage) -> None:
+    case_id = returned_case(triage, "got mampet di depan pasar", Verdict("health", "dinkes", 1))
+    triage.decide(case_id, Verdict("health", "dinkes", 1))
+    [row], _ = reviewed_rows(triage.store)
+    assert (row["sector"], row["not_agency"], row["not_sector"]) == ("health", "", "")
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict("", "", 1, kind=Kind.ASK, reply="Di mana?"),
+        Verdict("", "", 1, kind=Kind.ARCHIVE, reason="no-complaint"),
+    ],
+    ids=["ask", "archive"],
+)
+def test_a_later_verdict_that_names_no_agency_leaves_what_the_return_says(triage: Triage, verdict: Verdict) -> None:
+    case_id = returned_case(triage, "got mampet di depan pasar", Verdict("health", "dinkes", 1))
+    triage.decide(case_id, verdict)
+    [row], _ = reviewed_rows(triage.store)
+    assert (row["label_source"], row["sector"], row["not_sector"]) == ("returned", "", "health")
+
+
+def test_a_returned_copy_that_was_merged_counts_once_by_its_original(triage: Triage) -> None:
+    original = triage.receive(Intake(Complaint("got mampet di depan pasar"))).id
+    triage.decide(original, Verdict("environment", "dlhk", 1))
+    copy = returned_case(triage, "got mampet di depan pasar", Verdict("health", "dinkes", 1))
+    triage.decide(copy, Verdict("", "", 1, kind=Kind.MERGE, merged_into=original))
+    rows, _ = reviewed_rows(triage.store)
+    assert [row["id"] for row in rows] == [original]
+
+
+def test_an_area_office_that_sends_a_case_back_rules_out_no_sector(triage: Triage) -> None:
+    returned_case(triage, "KTP belum jadi", Verdict("district-office", "district-office:36.03.33", 1))
+    [row], _ = reviewed_rows(triage.store)
+    assert row["not_agency"] == load_region(REGION).all_agencies["district-office:36.03.33"].name
+    assert (row["not_sector"], row["sector"], row["area"]) == ("", "", "")
+
+
+def test_a_secret_return_is_left_out_and_counted(triage: Triage) -> None:
+    case_id = triage.receive(Intake(Complaint("oknum menagih"), confidentiality=Confidentiality.RAHASIA)).id
+    triage.decide(case_id, Verdict("health", "dinkes", 1))
+    triage.give_back(case_id, "", "", by="dinas")
+    assert reviewed_rows(triage.store) == ([], 1)
+
+
+def test_a_return_of_a_case_that_was_routed_alone_is_exported(bold_bundle: Bundle, triage: Triage) -> None:
+    case = Triage(bold_bundle, REGION, triage.store).receive(Intake(Complaint("obat puskesmas habis")))
+    triage.give_back(case.id, "", "", by="dinas")
+    [row], _ = reviewed_rows(triage.store)
+    assert (row["id"], row["label_source"], row["not_sector"]) == (case.id, "returned", "health")
+
+
+def test_the_programs_own_answers_are_exported_only_if_asked_for(
+    bold_bundle: Bundle, triage: Triage, database: Path, tmp_path: Path
+) -> None:
+    bold = Triage(bold_bundle, REGION, triage.store)
+    alone = bold.receive(Intake(Complaint("obat puskesmas habis")))
+    bold.receive(Intake(Complaint("oknum puskesmas menagih"), confidentiality=Confidentiality.RAHASIA))
+    waits = triage.receive(Intake(Complaint("lampu jalan padam"))).id
+    seen = bold.receive(Intake(Complaint("dokter puskesmas tidak ada"))).id
+    triage.decide(seen, Verdict("health", "dinkes", 1))
+    assert [row["id"] for row in reviewed_rows(triage.store)[0]] == [seen]
+    rows, left_out = reviewed_rows(triage.store, with_machine=True)
+    assert [(row["id"], row["label_source"]) for row in rows if row["id"] != seen] == [(alone.id, "machine")]
+    assert waits not in [row["id"] for row in rows]
+    assert left_out == 1
+    out = tmp_path / "all.csv"
+    done = run_disposisi("rows", "export", "--with-machine", "--database", database, "--out", out)
+    assert done.stdout == f"1 reviewed rows are in {out}\n"
+    assert "1 more rows are the program's own answers (machine): they are never trained on." in done.stderr
+    read = {row.id: row for row in read_back(out)}
+    assert (read[alone.id].label_source, read[alone.id].sector) == ("machine", alone.answer.sector)
+
+
+def test_an_agency_or_sector_that_nobody_knows_in_what_rules_out_is_a_problem_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,text,not_agency,not_sector\na,Got mampet,Dinas Kesehatan; Dinas Sihir,health;magic\n")
+    with pytest.raises(BadRows) as raised:
+        read_rows([path], REGION)
+    assert [(problem.row, problem.column) for problem in raised.value.problems] == [
+        (2, "not_agency"),
+        (2, "not_sector"),
+    ]

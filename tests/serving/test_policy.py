@@ -279,20 +279,24 @@ def verdict(
     triage.decide(case.id, labels, by=BY, claimed=claimed)
 
 
-def test_only_blind_verdicts_that_name_an_agency_count_as_checks(bold_bundle: Bundle, any_store: Store) -> None:
+def test_only_blind_verdicts_that_judge_the_suggestion_count_as_checks(bold_bundle: Bundle, any_store: Store) -> None:
     triage = Triage(bold_bundle, REGION, any_store)
     verdict(triage, routed(triage))
     verdict(triage, routed(triage), "dlh")
     verdict(triage, routed(triage), "pemprov", Kind.REFUSE)
-    # None of these tells anything: nobody looked, it wasn't blind, it names nobody, it was taken back.
+    # What nobody needs to answer was no agency's business; what the agency sent back before it was checked counts too.
+    verdict(triage, routed(triage), "", Kind.ARCHIVE)
+    returned = routed(triage)
+    triage.give_back(returned.id, ROADS, "bukan kami", by="key:1")
+    verdict(triage, returned, "dlh")
+    # None of these tells anything: nobody looked, it wasn't blind, it was taken back.
     routed(triage)
     verdict(triage, routed(triage, Check.NONE), "dlh")
     verdict(triage, routed(triage), "dlh", claimed=False)
-    verdict(triage, routed(triage), "", Kind.ARCHIVE)
     undone = routed(triage)
     verdict(triage, undone, "dlh")
     triage.undo(undone.id, by=BY)
-    assert audits_of(any_store, REGION) == {ROADS: Audits(routed=8, checked=3, right=1)}
+    assert audits_of(any_store, REGION) == {ROADS: Audits(routed=9, checked=5, right=1)}
     assert audits_of(any_store, ELSEWHERE) == {}
 
 

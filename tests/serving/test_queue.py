@@ -126,7 +126,24 @@ def test_only_what_a_moderator_has_to_look_at_is_in_the_queue(any_store: Store, 
     keep(any_store, case("back", status=Status.ROUTED))
     any_store.give_back("back", Return("dlhk", "bukan kami", NOW, "key:1"))
     assert set(ids(queue.lines(Choice(), 50))) == {"waiting", "audited", "back"}
-    assert queue.counts("").all == queue.count(Choice()) == 3
+    assert (queue.counts("").all, queue.counts("").checks, queue.count(Choice())) == (2, 1, 3)
+
+
+def test_an_emergency_that_went_by_itself_is_shown_all_the_same(any_store: Store, queue: Queue) -> None:
+    keep(any_store, case("waiting"))
+    keep(any_store, case("fire", status=Status.ROUTED, urgency=3))
+    assert ids(queue.lines(Choice(), 50)) == ["fire", "waiting"]
+    assert any_store.count(Status.WAITING) == 1
+    any_store.decide("fire", REVIEW)
+    assert ids(queue.lines(Choice(), 50)) == ["waiting"]
+
+
+def test_a_choice_never_tells_what_a_blind_case_was_suggested_for(any_store: Store, queue: Queue) -> None:
+    keep(any_store, case("open", agency="dlhk"))
+    keep(any_store, case("blind", agency="dinkes", check=Check.BLIND))
+    for choice in (Choice(agency="dlhk"), Choice(urgency=1), Choice(agency="dishub"), Choice(reason="unreadable")):
+        assert "blind" in ids(queue.lines(choice, 50))
+    assert "dinkes" not in {code for _, code in queue.counts("").by_agency}
 
 
 def test_a_routed_case_that_is_checked_is_the_desks_own_business(any_store: Store, queue: Queue) -> None:
@@ -247,12 +264,14 @@ def test_counts_agree_with_the_lines(any_store: Store, queue: Queue) -> None:
         keep(any_store, each)
     for region in ("", "kab-tangerang", "kota-surabaya", "kab-bandung"):
         lines, counts = queue.lines(Choice(region), ALL), queue.counts(region)
-        assert counts.all == len(lines)
-        assert counts.by_agency == Counter(line.agency or NO_AGENCY for line in lines)
-        assert counts.by_urgency == Counter(1 if line.urgency is None else line.urgency for line in lines)
-        assert counts.by_reason == Counter(line.reason for line in lines)
-        assert counts.emergencies == sum(line.urgency == 3 for line in lines)
-        assert counts.late == sum(line.due_at < NOW for line in lines)
+        waiting = [line for line in lines if line.check is not Check.AUDIT]
+        shown = [line for line in lines if line.check is Check.NONE]
+        assert (counts.all, counts.checks) == (len(waiting), len(lines) - len(waiting))
+        assert counts.by_agency == Counter((line.region, line.agency or NO_AGENCY) for line in shown)
+        assert counts.by_urgency == Counter(1 if line.urgency is None else line.urgency for line in shown)
+        assert counts.by_reason == Counter(line.reason for line in shown)
+        assert counts.emergencies == sum(line.urgency == 3 for line in shown)
+        assert counts.late == sum(line.due_at < NOW for line in waiting)
 
 
 def test_an_empty_queue_counts_nothing(any_store: Store, queue: Queue) -> None:

@@ -28,7 +28,17 @@ from serving.database import open_store
 from serving.events import EventType
 from serving.privacy import forget
 from serving.queue import Choice, Queue
-from serving.store import Addition, AlreadyDecided, CannotUndo, ClaimGone, NoSuchCase, Store, Taken, review_of
+from serving.store import (
+    Addition,
+    AlreadyDecided,
+    BadMerge,
+    CannotUndo,
+    ClaimGone,
+    NoSuchCase,
+    Store,
+    Taken,
+    review_of,
+)
 from serving.tables import events, metadata, reviews
 
 NOON = datetime(2026, 2, 3, 12, 0, 0, 123_456, tzinfo=timezone(timedelta(hours=7)))
@@ -63,6 +73,11 @@ REVIEW = Review(Verdict("environment", "dlhk", 1, "sudah benar"), LabelSource.HU
 def keep(store: Store, case: Case) -> None:
     """Add a case and wait until it is on disk."""
     store.add(Addition(case, ())).result()
+
+
+def keep_original(store: Store) -> None:
+    """The case that others are merged into; nobody waits for it."""
+    keep(store, replace(CASE, id="kasus-2", status=Status.ROUTED))
 
 
 def decided(case: Case, review: Review) -> Case:
@@ -271,6 +286,7 @@ KINDS = {
 def test_each_kind_of_verdict_leaves_the_case_as_it_says(any_store: Store, kind: Kind) -> None:
     case = replace(CASE, agency="dlhk", urgency=1)
     keep(any_store, case)
+    keep_original(any_store)
     review = replace(REVIEW, verdict=KINDS[kind], reviewer="siti")
     any_store.decide(case.id, review)
     names_agency = kind in (Kind.DISPOSE, Kind.REFUSE)
@@ -463,11 +479,13 @@ def test_a_verdict_taken_back_leaves_the_case_as_it_was_and_stays_on_record(
     any_store: Store, case: Case, kind: Kind
 ) -> None:
     keep(any_store, case)
+    keep_original(any_store)
     before, queued = any_store.get(case.id), [line.id for line in Queue(any_store).lines(Choice(), 50)]
     assert before == case
     held_and_decided(any_store, case, replace(REVIEW, verdict=KINDS[kind]))
     assert Queue(any_store).lines(Choice(), 50) == []
     any_store.undo(case.id, "siti", NOON + timedelta(seconds=30))
+    # Whoever has seen the suggestion in between checks nothing any more.
     assert any_store.get(case.id) == before
     assert [line.id for line in Queue(any_store).lines(Choice(), 50)] == queued
     assert list(any_store.reviewed()) == []
@@ -763,3 +781,73 @@ def test_a_reader_does_not_wait_while_another_process_writes(store: Store, datab
         assert store.get(CASE.id) == CASE
         assert store.count(Status.WAITING) == 1
         other.execute("ROLLBACK")
+
+
+# Merging, and what was seen
+
+
+def merge_into(original: str) -> Review:
+    return replace(REVIEW, verdict=Verdict("", "", 1, kind=Kind.MERGE, merged_into=original))
+
+
+def test_cases_are_never_merged_into_each_other_or_in_a_row(any_store: Store) -> None:
+    for name in ("a", "b", "c"):
+        keep(any_store, replace(CASE, id=name))
+    any_store.decide("a", merge_into("b"))
+    for case_id, original in (("b", "a"), ("b", "c"), ("c", "a"), ("c", "c"), ("c", "nowhere")):
+        with pytest.raises(BadMerge):
+            any_store.decide(case_id, merge_into(original))
+    any_store.decide("c", merge_into("b"))
+    assert any_store.get("b").status is Status.WAITING
+
+
+def test_two_that_merge_two_cases_into_each_other_at_once_leave_one_to_be_answered(any_store: Store) -> None:
+    pairs = [(f"a{number}", f"b{number}") for number in range(10)]
+    for name in [name for pair in pairs for name in pair]:
+        keep(any_store, replace(CASE, id=name))
+    refused: list[str] = []
+
+    def merge(each: tuple[str, str]) -> None:
+        try:
+            any_store.decide(each[0], merge_into(each[1]))
+        except BadMerge:
+            refused.append(each[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(merge, [way for one, other in pairs for way in ((one, other), (other, one))]))
+    assert len(refused) == len(pairs)
+
+
+def test_a_verdict_on_what_has_changed_since_it_was_seen_is_refused(any_store: Store) -> None:
+    keep(any_store, CASE)
+    any_store.decide(CASE.id, replace(REVIEW, verdict=KINDS[Kind.ASK]), seen=0)
+    with pytest.raises(AlreadyDecided):
+        any_store.decide(CASE.id, REVIEW, seen=0)
+    any_store.decide(CASE.id, REVIEW, seen=1)
+    any_store.give_back(CASE.id, Return("dlhk", "bukan kami", NOON, "key:1"))
+    with pytest.raises(AlreadyDecided):
+        any_store.decide(CASE.id, REVIEW, seen=2)
+    any_store.decide(CASE.id, REVIEW, seen=3)
+
+
+def test_a_page_that_is_left_lets_go_of_its_own_claim_only(any_store: Store) -> None:
+    keep(any_store, CASE)
+    any_store.claim(CASE.id, HELD, NOON)
+    any_store.claim(CASE.id, replace(HELD, until=LATER + timedelta(seconds=5)), NOON)
+    any_store.release(CASE.id, "siti", LATER)
+    assert CASE.id in any_store.claims_of([CASE.id], NOON)
+    any_store.release(CASE.id, "siti", LATER + timedelta(seconds=5))
+    assert any_store.claims_of([CASE.id], NOON) == {}
+    any_store.claim(CASE.id, HELD, NOON)
+    any_store.release_all("siti")
+    assert any_store.claims_of([CASE.id], NOON) == {}
+
+
+def test_a_webhook_is_never_told_of_a_verdict_that_was_taken_back_in_time(any_store: Store) -> None:
+    keep(any_store, CASE)
+    held_and_decided(any_store, CASE, REVIEW)
+    any_store.undo(CASE.id, "siti", NOON + timedelta(seconds=20))
+    with any_store.reading() as connection:
+        told = {row.type: row.delivered_at for row in connection.execute(select(events))}
+    assert told[EventType.REVIEW_DECIDED] is not None
+    assert told[EventType.REVIEW_REQUESTED] is None

@@ -134,7 +134,7 @@ def test_two_villages_of_one_name_are_told_apart(client: TestClient, triage: Tri
     case = take_in(triage)
     page = checked_page(send(client, case, other_agency("Desa Talagasari")), 422)
     labels = [f"Desa Talagasari, Kecamatan {name}: Kelurahan atau desa" for name in ("Balaraja", "Cikupa")]
-    assert f"Mungkin: {'; '.join(labels)}" in page.text
+    assert f"Ada beberapa instansi yang cocok dengan “Desa Talagasari”: {'; '.join(labels)}." in page.text
     assert send(client, case, other_agency(labels[0])).status_code == 303
     assert triage.store.get(case.id).agency == "village-office:36.03.01.2005"
 
@@ -183,7 +183,7 @@ def test_a_complaint_is_split_for_two_or_three_agencies(client: TestClient, tria
     ("parts", "problem"),
     [
         ({"pecah1": "dinas impian"}, "Tidak ada instansi untuk perkara lain bernama “dinas impian”."),
-        ({"pecah1": "rsud"}, "Mungkin: RSUD Balaraja: Kesehatan; RSUD Pakuhaji: Kesehatan."),
+        ({"pecah1": "rsud"}, "yang cocok dengan “rsud”: RSUD Balaraja: Kesehatan; RSUD Pakuhaji: Kesehatan."),
         ({"pecah1": HEALTH, "urgensi_pecah1": "9"}, "Pilih tingkat urgensi."),
         ({"pecah1": HEALTH, "pecah2": HEALTH}, "Perkara yang dipecah harus untuk instansi yang berbeda."),
         ({"pecah2": "lingkungan hidup"}, "Perkara yang dipecah harus untuk instansi yang berbeda."),
@@ -294,7 +294,7 @@ BAD_CHOICES: list[tuple[dict[str, str], str]] = [
     (other_agency(""), "Isi instansi."),
     (other_agency("   "), "Isi instansi."),
     (other_agency("Dinas Kesehetan"), "Mungkin: Dinas Kesehatan: Kesehatan"),
-    (other_agency("kecamatan"), "Tidak ada instansi bernama “kecamatan”."),
+    (other_agency("kecamatan"), "Ada beberapa instansi yang cocok dengan “kecamatan”"),
     (other_agency("'; DROP TABLE cases; --"), "Ketik sebagian namanya, lalu pilih dari daftar."),
     (other_agency("x" * 10_000), "Ketik sebagian namanya, lalu pilih dari daftar."),
     ({"urgensi": ""}, "Pilih tingkat urgensi."),

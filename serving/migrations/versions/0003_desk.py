@@ -30,9 +30,13 @@ def upgrade() -> None:
         op.add_column("cases", column)
     _fill_cases()
     # Each holds all that the queue is chosen by: a page or a count of it reads no case.
-    for first in (("turn", "id", "region"), ("region", "turn", "id"), ("region",)):
-        columns = ["queued", *first, "agency", "urgency", "reason", "due_at"]
-        op.create_index(f"ix_cases_{'_'.join(columns)}", "cases", columns)
+    for name, first in (
+        ("queue", ("turn", "id", "region")),
+        ("queue_of_region", ("region", "turn", "id")),
+        ("queue_counts", ("region",)),
+    ):
+        columns = ["queued", *first, "agency", "urgency", "reason", "check", "due_at"]
+        op.create_index(f"ix_cases_{name}", "cases", columns)
     for column in (
         sa.Column("kind", sa.String(16), nullable=False, server_default=sa.text("'dispose'")),
         sa.Column("parts", sa.JSON, nullable=False, server_default=sa.text("'[]'")),

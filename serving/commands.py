@@ -31,7 +31,9 @@ person_app = typer.Typer(no_args_is_help=True, help="What is kept of one person.
 
 
 def serve(
-    bundle: Annotated[Path | None, typer.Option(help="The bundle's folder; default: var/bundles/default.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle's folder, or a registry's; default: var/bundles/default.")
+    ] = None,
     region: Annotated[
         str | None, typer.Option(help="Region of complaints that name none; default: the bundle's.")
     ] = None,

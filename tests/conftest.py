@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -53,10 +54,17 @@ def training(sample_rows: Sequence[LabelledRow]) -> Training:
 
 
 @pytest.fixture(scope="session")
-def bundle_folder(training: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That training's bundle on disk. Copy it before changing anything in it."""
-    folder = tmp_path_factory.mktemp("bundles") / "samples"
-    training.bundle.save(folder)
+def bundle_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That training's bundle on disk, one for all processes of a run. Copy it before changing anything in it."""
+    own = tmp_path_factory.getbasetemp()
+    place = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = place / "bundles" / "samples"
+    folder.parent.mkdir(exist_ok=True)
+    with (place / "bundles.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            training: Training = request.getfixturevalue("training")
+            training.bundle.save(folder)
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -182,39 +181,3 @@ def test_a_verdict_from_another_site_never_gets_through(page: Page, server: Serv
     page.get_by_role("button").click()
     assert page.get_by_role("heading", name="Ditolak").is_visible()
     assert server.get(f"/v1/cases/{case['id']}").json()["status"] == "waiting"
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_no_page_is_wider_than_the_window(browser: Browser, server: Server, width: int) -> None:
-    waiting = [
-        post(server, text=GLASS_STRINGS[0], title="Benang gelasan", location="Kecamatan Curug", channel="WhatsApp"),
-        post(server, text="panjang" * 60 + " " + GLASS_STRINGS[3], title="TanpaSpasi" * 45),
-        post(server, text="😡" * 200),
-        post(server, text="Pelayanan pegawai kecamatan lambat sekali"),
-    ]
-    verdict = {"agency": AGENCY, "sector": SECTOR, "urgency": 3, "note": "catatan" * 50}
-    decided = post(server, text=GLASS_STRINGS[1])
-    assert server.post(f"/v1/reviews/{decided['id']}/decide", json=verdict).status_code == 200
-    paths = [
-        "/antrean",
-        *(f"/kasus/{case['id']}" for case in (*waiting, decided)),
-        "/kasus/tidak-ada",
-        "/sandi",
-        "/bantuan",
-    ]
-    # JavaScript is on to measure, and because what the page's policy forbids is then told.
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    page = context.new_page()
-    sign_in(page, server)
-    problems: list[str] = []
-    widths: dict[str, int] = {}
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    for number, path in enumerate(paths):
-        page.goto(server.url + path)
-        widths[path] = page.evaluate("document.documentElement.scrollWidth")
-        if folder := os.environ.get("SHOTS"):
-            target = Path("/tmp/shots") if folder == "1" else Path(folder)
-            page.screenshot(path=target / f"{width}-{number}.png", full_page=True)
-    context.close()
-    assert {path: wide for path, wide in widths.items() if wide > width} == {}
-    assert [problem for problem in problems if "404" not in problem] == []

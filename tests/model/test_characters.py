@@ -143,7 +143,7 @@ def test_plain_text_without_ampersands_stays(text: str) -> None:
 
 
 @given(st.text())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_comes_is_text_that_can_be_written_down(text: str) -> None:
     repair(text).encode("utf-8")
 
@@ -155,7 +155,7 @@ def test_whatever_comes_is_text_that_can_be_written_down(text: str) -> None:
         | st.sampled_from(["ﬁ", "²", "e\u0301", "\u200b", "\ufeff", "\ud800", "\x85", "㎡", "ﷺ", "각", "\u1112\u1161"])
     ).map("".join)
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_put_right_is_right(text: str) -> None:
     once = repair(text)
     assert repair(once) == once

@@ -149,7 +149,7 @@ def test_a_regional_prefix_is_translated_with_its_regional_word_and_a_suffix_alo
 
 
 @given(WITH_AFFIX)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_word_with_an_affix_becomes_one_word_and_an_indonesian_one_stays(word: str) -> None:
     result = translate_affixes(word)
     assert len(result.split()) <= 1
@@ -357,7 +357,7 @@ def test_a_form_is_told_alike_by_a_short_form_before_it_and_by_the_same_in_full(
 
 
 @given(LISTS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=125, deadline=None)
 def test_what_was_told_apart_stays(words: list[str]) -> None:
     given_words = list(words)
     told = tell_apart(words)
@@ -366,7 +366,7 @@ def test_what_was_told_apart_stays(words: list[str]) -> None:
 
 
 @given(LISTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_words_that_are_no_ambiguous_forms_stay_in_their_order(words: list[str]) -> None:
     plain = [word for word in words if word not in ambiguous()]
     told = tell_apart(words)

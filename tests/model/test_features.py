@@ -79,7 +79,7 @@ def test_every_sample_has_scikit_learns_features(training: Training, sample_rows
 
 
 @given(text=TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_any_text_has_scikit_learns_features(training: Training, text: PreparedText) -> None:
     assert_same_as_scikit_learn(training, [text])
 
@@ -167,7 +167,7 @@ def test_written_rows_alone_give_a_region_no_words_of_its_own(training: Training
 
 
 @given(text=TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_shares_of_each_feature_add_up_to_one(training: Training, text: PreparedText) -> None:
     extractor = training.bundle.extractor
     occurrences = extractor.occurrences(text, extractor.extract(text))

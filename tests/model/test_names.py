@@ -259,7 +259,7 @@ def is_masked_from(masked: str, text: str) -> bool:
 
 
 @given(TEXTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_nothing_but_names_is_touched(text: str) -> None:
     for masked in (mask_announced_names(text), mask_reporter(text)):
         assert is_masked_from(masked, text)
@@ -269,7 +269,7 @@ def test_nothing_but_names_is_touched(text: str) -> None:
 @given(TEXTS)
 @example("Nama: Bambang at")
 @example("hormat saya\nBudi aku")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_masking_names_twice_changes_nothing_more(text: str) -> None:
     masked = mask_announced_names(f"{text} . {ORDINARY}")
     assert mask_announced_names(masked) == masked

@@ -138,14 +138,14 @@ def test_only_words_are_left_and_masks_are_words(before: str, after: str) -> Non
 
 
 @given(st.text(st.characters(max_codepoint=127), max_size=60) | MADE_UP.map("-".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_plain_text_is_split_as_text_with_a_foreign_letter_is(text: str) -> None:
     plain = "".join(letter for letter in text if letter.isascii())
     assert [*split_words(plain), "é"] == split_words(f"{plain} é")
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_words_hold_no_white_space_and_no_loose_hyphen(text: str) -> None:
     words = split_words(text)
     assert " ".join(words).split() == words
@@ -263,7 +263,7 @@ def test_a_derived_word_keeps_the_letter_it_has_twice(before: str, after: str) -
 
 
 @given(WORDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_only_a_stretched_word_is_changed_and_only_made_shorter(word: str) -> None:
     result = unstretch(word)
     assert len(result) <= len(word)
@@ -305,7 +305,7 @@ def test_a_doubled_word_stands_once(before: str, after: str) -> None:
 
 
 @given(WORDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_no_hyphen_is_left_in_a_word(word: str) -> None:
     for plain in split_words(word):
         assert "-" not in undouble(plain)
@@ -363,7 +363,7 @@ def test_digits_that_stand_for_letters_are_read_where_that_makes_a_word(before: 
 
 
 @given(st.text("abdijklnrst0134579", min_size=1, max_size=9))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_what_digits_are_read_as_is_a_word(word: str) -> None:
     spelled = unleet(word)
     assert spelled == word or (
@@ -372,7 +372,7 @@ def test_what_digits_are_read_as_is_a_word(word: str) -> None:
 
 
 @given(WORDS, st.sampled_from([unstretch, undouble, split_units, unleet]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_function_of_a_word_gives_words_that_it_leaves_as_they_are(word: str, of_word: Callable[[str], str]) -> None:
     for plain in split_words(word):
         result = of_word(plain).split()

@@ -182,7 +182,7 @@ def by_calling(names: Sequence[str], complaint: Complaint) -> PreparedText:
 
 
 @given(TEXTS, st.sets(st.sampled_from(OPTIONAL_STEPS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_the_chain_gives_what_its_steps_give_called_one_after_the_other(text: str, chosen: set[str]) -> None:
     chain = TextChain({*REQUIRED_STEPS, *chosen})
     complaint = Complaint(text, region="kab-tangerang")
@@ -195,7 +195,7 @@ def test_the_chain_gives_what_its_steps_give_on_the_samples(sample_rows: Sequenc
 
 
 @given(FROM_PIECES, st.sampled_from(sorted(ALL_STEPS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_a_step_gives_the_same_twice_and_keeps_the_list_it_was_given(text: str, name: str) -> None:
     step = ALL_STEPS[name]
     assert step(text) == step(text)
@@ -343,13 +343,13 @@ def test_a_word_between_low_lines_that_is_no_mask_is_shown_as_typed(word: str) -
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_the_chain_leaves_its_own_words_of_random_text_as_they_are(text: str) -> None:
     assert stays(Complaint(text))
 
 
 @given(FROM_PIECES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_the_chain_leaves_its_own_words_of_any_pieces_as_they_are(text: str) -> None:
     assert stays(Complaint(text))
 
@@ -405,7 +405,7 @@ def test_a_stored_and_masked_sample_gives_the_same_words(sample_rows: Sequence[L
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_each_word_has_one_stem_beside_it(text: str) -> None:
     prepared = prepare(Complaint(text))
     assert len(prepared.words.split()) == len(prepared.stems.split())

@@ -152,7 +152,7 @@ def test_a_bundle_without_urgency_has_nothing_to_assess() -> None:
 
 
 @given(PREPARED, st.sampled_from("0123"))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_signs_never_lower_a_level(text: PreparedText, level: str) -> None:
     found = assess_urgency((Ranked(level, 1.0),), text)
     assert found.level >= int(level)
@@ -161,7 +161,7 @@ def test_signs_never_lower_a_level(text: PreparedText, level: str) -> None:
 
 
 @given(PREPARED)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_terms_count_the_signs_of_each_level(text: PreparedText) -> None:
     levels = [sign.level for sign in find_danger_signs(text)]
     terms = sign_terms(text)

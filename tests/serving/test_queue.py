@@ -315,7 +315,7 @@ CASES = st.builds(
     probability=st.floats(0, 1),
     reason=st.sampled_from(["no-area", "below-threshold"]),
     created_at=st.datetimes(datetime(2026, 1, 20), datetime(2026, 2, 11), timezones=st.just(ZONE)),
-    check=st.just(Check.NONE),
+    check=st.sampled_from(Check),
 )
 CHOICES = st.builds(
     Choice,
@@ -331,12 +331,14 @@ def fits(each: Case, choice: Choice) -> bool:
     """What a choice means, said once more in plain Python."""
     urgency = 1 if each.urgency is None else each.urgency
     assert each.due_at is not None
+    is_hidden = each.check is not Check.NONE
     return (
-        each.status is Status.WAITING
+        (each.status is Status.WAITING or each.check is Check.AUDIT or urgency == 3)
         and choice.region in ("", each.complaint.region)
-        and choice.agency in ("", each.agency or NO_AGENCY)
-        and choice.urgency in (None, urgency)
-        and choice.reason in ("", each.answer.detail["reasons"][0])
+        and (is_hidden or choice.agency in ("", each.agency or NO_AGENCY))
+        and (is_hidden or choice.urgency in (None, urgency))
+        and (is_hidden or choice.reason in ("", each.answer.detail["reasons"][0]))
+        and (not choice.age or each.check is not Check.AUDIT)
         and choice.age in ("", LATE if each.due_at < NOW else SOON if each.due_at < NOW + DAY else "-")
     )
 

@@ -20,8 +20,8 @@ from model.bundle import URGENCY, Bundle
 from serving.case import Kind, LabelSource, Part, Status, Verdict
 from serving.checks import Check, CheckShares
 from serving.privacy import forget
-from serving.store import Store
-from serving.triage import BadMerge, Intake, Triage
+from serving.store import BadMerge, Store
+from serving.triage import Intake, Triage
 from tests.serving.clients import client_of
 from tests.serving.conftest import EARLIER, REGION
 from tests.serving.processes import PATIENCE, Server

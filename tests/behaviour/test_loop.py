@@ -32,7 +32,6 @@ GLASS_STRINGS = [
     "Penjual gelasan mangkal di depan sekolah dasar, murid-murid ikut membeli",
 ]
 NEVER_SEEN = "Sisa benang gelasan bertebaran di jalan dekat jembatan, kemarin tukang sayur hampir celaka"
-WIDTHS = (1280, 390)
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_a_suggestion_in_view_is_set_against_a_hidden_one(any_store: Store) -> N
     assert found.leaning == difference(Share(4, 5), Share(1, 2))
     assert found.leaning is not None
     assert found.leaning.value == pytest.approx(0.3)
-    assert len(listed(any_store, Selection(REGION, comparison=Comparison.SEEN))) == 4
+    assert len(listed(any_store, Selection(REGION, comparison=Comparison.SEEN))) == 5
 
 
 def test_only_the_first_verdict_on_an_agency_is_compared(any_store: Store) -> None:

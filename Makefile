@@ -1,5 +1,6 @@
 # make demo   the whole way once: train, serve, a dozen complaints, a table
-# make test   everything that is checked
+# make test   what is checked before anything goes on
+# make thorough   what takes long beside it
 # make serve  stays up at http://127.0.0.1:8000
 PYTHON ?= python3
 BUNDLE := var/bundles/default
@@ -8,7 +9,7 @@ BIN := .venv/bin
 # As root, or with sudo if it needs no password; else the step says what is missing.
 APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n) env DEBIAN_FRONTEND=noninteractive apt-get -q
 
-.PHONY: demo test serve bundle browser lock clean
+.PHONY: demo test thorough serve bundle browser lock clean
 
 demo: bundle
 	$(BIN)/python -m serving.demo --bundle $(BUNDLE)
@@ -20,7 +21,10 @@ test: .venv/dev browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not thorough"
+
+thorough: .venv/dev browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m thorough
 
 bundle: .venv/ready $(BUNDLE)/manifest.json
 

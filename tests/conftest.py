@@ -32,6 +32,29 @@ SAMPLES = ROOT / "data" / "samples" / "kab-tangerang.csv"
 SHARED = ROOT.parent / "shared"
 
 
+# What takes long and seldom finds what the rest doesn't: `make thorough` runs it, `make test` leaves it out.
+_THOROUGH = (
+    "test_fitting.py::test_the_same_rows_give_the_same_arrays[encoder]",
+    "test_bundle.py::test_the_samples_get_scikit_learns_probabilities",
+    "test_areas.py::test_nine_in_ten_real_complaints",
+    "test_stemming.py::test_every_token_of_the_real_complaints",
+    "test_features.py::test_every_sample_has_scikit_learns_features",
+    "test_command.py::test_evaluate",
+    "test_command.py::test_threshold",
+    "test_evaluation.py::",
+    "test_report.py::",
+    "test_loop.py::test_six_corrections",
+    "test_text.py::test_hostile_text",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is thorough."""
+    for item in items:
+        if any(name in item.nodeid for name in _THOROUGH):
+            item.add_marker(pytest.mark.thorough)
+
+
 @pytest.fixture(scope="session")
 def shared_datasets() -> Path:
     """The folder of real complaints, which never is part of the repository."""

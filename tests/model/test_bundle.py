@@ -231,9 +231,10 @@ def test_a_loaded_bundle_answers_as_the_saved_one(
 
 
 def test_what_the_manifest_tells_of_the_training_is_told_by_the_bundle_before_it_is_saved_too(
-    training: Training, bundle_folder: Path
+    training: Training, tmp_path: Path
 ) -> None:
-    assert load_bundle(bundle_folder).about == training.bundle.about
+    assert training.bundle.save(tmp_path / "own").about == training.bundle.about
+    assert load_bundle(tmp_path / "own").about == training.bundle.about
 
 
 def test_a_bundle_saved_again_keeps_its_version(small: Path, tmp_path: Path) -> None:

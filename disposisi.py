@@ -130,6 +130,7 @@ def evaluate(
     from model.bundle import load_bundle
     from training.answers import answer_rows
     from training.evaluation import measure
+    from training.provenance import fair_rows
 
     if report is not None:
         check_free(report)
@@ -140,7 +141,8 @@ def evaluate(
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
         to_learn = read_rows(learn_from, region, skip_bad=skip_bad_rows).rows if learn_from else []
-        answers = answer_rows(loaded, read.rows, load_region(region), progress)
+        fair, notes = fair_rows(read.rows)
+        answers = answer_rows(loaded, fair, load_region(region), progress)
         progress("intervals", 0.9)
         evaluation = measure(answers)
         if report is not None:
@@ -159,6 +161,8 @@ def evaluate(
             )
             write_report(made, report)
     _tell_reading(read, None)
+    for note in notes:
+        _say(f"Note: {note}")
     typer.echo(json.dumps(evaluation.as_dict(), indent=1) if as_json else evaluation.as_text())
     if report is not None:
         _say(f"The report is in {report}: open index.html in a browser")

@@ -3,7 +3,8 @@
 Reads the real complaints of Surabaya and Bandung in place (`../shared/datasets` beside the checkout) and says so where
 they are absent. The newest rows are what champion and challenger are compared on; both learn from older ones,
 near-copies of the compared rows left out. For each trial a champion learns from rows drawn at random, and two
-challengers are compared with it by `training.gate`, as `disposisi models compare` does: one harmful, one harmless. The
+challengers are compared with it by `training.gate`: one harmful, one harmless. Of what `disposisi models compare`
+guards these are the figures of sectors; agencies, emergencies, written sentences, speed and size are not tried. The
 sector head alone is fitted, on the default recipe's stems and pairs of stems (its characters would take ten times as
 long), calibrated and given a threshold for the promise on other rows drawn from the older ones.
 

@@ -36,14 +36,15 @@ class Confidentiality(StrEnum):
 class Provenance(StrEnum):
     """Where a row's labels come from; a row of another source, or of none, was labelled elsewhere by people.
 
-    A moderator decided without seeing the suggestion, took it, or decided otherwise; the program routed it alone and
-    nobody looked; an agency sent it back, which labels nothing but rules some labels out; or it was written for the
-    project.
+    A moderator decided without seeing the suggestion, took it, or decided otherwise; data staff labelled what the
+    program had chosen because it was hard; the program routed it alone and nobody looked; an agency sent it back, which
+    labels nothing but rules some labels out; or it was written for the project.
     """
 
     HUMAN_BLIND = "human-blind"
     HUMAN_ACCEPTED = "human-accepted"
     HUMAN_CORRECTED = "human-corrected"
+    HUMAN_CHOSEN = "human-chosen"
     MACHINE = "machine"
     RETURNED = "returned"
     WRITTEN = "written"

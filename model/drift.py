@@ -61,6 +61,7 @@ class Signal(StrEnum):
 
 MEANS = (Signal.UNKNOWN, Signal.CONFIDENCE, Signal.LENGTH)
 SHARES = (Signal.LANGUAGE, Signal.BROKEN)
+OF_TEXTS = (Signal.LENGTH, *SHARES)
 LIMITS: Mapping[Signal, float] = {
     **dict.fromkeys(MEANS + SHARES, MOVED_FROM),
     Signal.SECTORS: MOVED_SHARE,
@@ -102,7 +103,7 @@ def trace_of(complaint: Complaint, reading: Reading, sector: str, confidence: fl
 class Reference:
     """What a model is used to: mean and standard deviation of each signal, and each sector's share, of `cases` cases.
 
-    A signal that nothing is known of isn't in `means`.
+    A signal that nothing is known of isn't in `means`; `sectors` is empty where nothing is known of them.
     """
 
     cases: int
@@ -167,6 +168,19 @@ def reference_of_evidence(bundle: Bundle, region: str) -> Reference | None:
     return make_reference([Trace(labels[found], confidence) for found, confidence in pairs])
 
 
+def with_texts_of(answers: Reference | None, texts: Reference | None) -> Reference | None:
+    """What a bundle is used to where it hasn't answered enough itself: its answers as one tells, texts as the other.
+
+    Length, language and broken characters are the texts' own, whichever bundle answered them.
+    """
+    if texts is None:
+        return answers
+    own = {signal: pair for signal, pair in texts.means.items() if signal in OF_TEXTS}
+    if answers is None:
+        return Reference(texts.cases, own, {})
+    return Reference(min(texts.cases, answers.cases), {**answers.means, **own}, answers.sectors)
+
+
 def compare(reference: Reference, window: Sequence[Trace]) -> list[Effect]:
     """How far a window has moved in each signal of which both say enough; nothing for too short a window."""
     if len(window) < FEWEST_CASES:
@@ -185,7 +199,8 @@ def compare(reference: Reference, window: Sequence[Trace]) -> list[Effect]:
         else:
             size = (now - usual) / max(deviation, _LEAST_DEVIATION[signal.value])
         found.append(Effect(signal, size, LIMITS[signal] * max(1.0, by_chance), usual, now))
-    found.append(_moved(reference, window, LIMITS[Signal.SECTORS] * max(1.0, by_chance)))
+    if reference.sectors:
+        found.append(_moved(reference, window, LIMITS[Signal.SECTORS] * max(1.0, by_chance)))
     return found
 
 

@@ -31,6 +31,7 @@ from model.bundle import MANIFEST, load_bundle
 from model.record import Action, Entry, Record, digest, lineage_of
 
 FORMAT = 1
+NOT_COMPARED = "it was not compared with the champion"
 _MARK, _VERSIONS, _RECORD, _LOCK, _STAGED = "registry.json", "versions", "record.jsonl", ".lock", ".staged"
 _FEWEST_OVERRIDE_WORDS = 4
 _LONGEST_NAME, _LONGEST_REASON = 100, 2_000
@@ -98,9 +99,10 @@ class Registry:
             facts = lineage_of(loaded) | {"parent": self.alias(CHAMPION), "manifest": digest(bundle / MANIFEST)}
             staged = self.folder / _VERSIONS / _STAGED
             with whole_folder(staged) as aside:
-                for file in sorted(bundle.iterdir()):
-                    shutil.copyfile(file, aside / file.name)
-                    (aside / file.name).chmod(0o444)
+                # What a file manager or a person left beside them isn't the bundle's.
+                for name in sorted(_files_of(bundle)):
+                    shutil.copyfile(bundle / name, aside / name)
+                    (aside / name).chmod(0o444)
             load_bundle(staged)  # what was copied, not what was there
             if digest(staged / MANIFEST) != facts["manifest"]:
                 raise RegistryBusy(f"The bundle {bundle} was changed while it was copied. Register it again.")
@@ -117,9 +119,10 @@ class Registry:
     def promote(self, which: str, by: str, reason: str, override: str = "") -> int:
         """Make a version the champion; gives its number.
 
-        The first needs only to be whole. Any other must have been compared with the present champion, the last
-        comparison of the two without a guarded figure that is worse, or `override` says why not, in words that stay in
-        the record. Raises `PromotionRefused`, `RegistryBusy`, and `RegistryError` for a version that isn't whole.
+        The first needs only to be whole. Any other must have been compared with the present champion, and have no
+        guarded figure that is worse in the comparison that counts (`standing`), or `override` says why not, in words
+        that stay in the record. Raises `PromotionRefused`, `RegistryBusy`, and `RegistryError` for a version that isn't
+        whole.
         """
         _require_words(by, reason, needs_reason=True)
         if override and len(override.split()) < _FEWEST_OVERRIDE_WORDS:
@@ -147,10 +150,20 @@ class Registry:
             )
         return number
 
-    def rollback(self, by: str, reason: str) -> int:
-        """Let the champion of before answer again; gives its number. Once more goes back further."""
+    def rollback(self, by: str, reason: str, instead_of: str = "") -> int:
+        """Let the champion of before answer again; gives its number. Once more goes back further.
+
+        With `instead_of`, only while that version is the champion, so that two who act at once don't go back twice.
+        Raises `RegistryBusy` where it isn't, `RegistryError` and `CannotWrite`.
+        """
         _require_words(by, reason, needs_reason=True)
         with self._changing():
+            champion = self.alias(CHAMPION)
+            if instead_of and instead_of != str(champion):
+                raise RegistryBusy(
+                    f"The champion is {champion or 'none'} by now, not {instead_of}. Nothing was done; look with "
+                    "disposisi models list."
+                )
             past = self.record.champions()
             if len(past) < 2:
                 raise RegistryError("There is no earlier champion to go back to.")
@@ -168,7 +181,7 @@ class Registry:
         if not folder.is_dir():
             return [f"version {number} is missing"]
         try:
-            listed = {*json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"], MANIFEST}
+            listed = _files_of(folder)
             strange = sorted(path.name for path in folder.iterdir() if path.name not in listed)
             problems = [f"version {number} holds a file that isn't its own: {name}" for name in strange]
             load_bundle(folder)
@@ -180,13 +193,25 @@ class Registry:
             problems.append(f"version {number} is another bundle than the one that was registered")
         return problems
 
+    def standing(self, champion: int, number: int) -> Entry | None:
+        """The comparison of two versions that counts; None where they weren't compared.
+
+        It is the last one, but a refusal is lifted only by one of the same region on at least as many rows; and what
+        was found before a version was rolled back speaks for it no more.
+        """
+        found: Entry | None = None
+        for entry in self.record.entries():
+            if entry.action is Action.ROLLBACK and entry.facts.get("instead_of") == number:
+                found = None
+            elif entry.is_comparison_of(champion, number) and (found is None or _outweighs(entry, found)):
+                found = entry
+        return found
+
     def _refusals(self, champion: int, number: int) -> list[str]:
-        compared = [e for e in self.record.entries() if e.is_comparison_of(champion, number)]
-        if not compared:
-            return [
-                f"it was not compared with the champion {champion} (disposisi models compare champion {number} ROWS)"
-            ]
-        return [str(each) for each in compared[-1].facts.get("refusals", [])]
+        compared = self.standing(champion, number)
+        if compared is None:
+            return [f"{NOT_COMPARED} {champion} (disposisi models compare champion {number} ROWS)"]
+        return [str(each) for each in compared.facts.get("refusals", [])]
 
     def _require_whole(self, number: int) -> None:
         if problems := self.problems_of(number):
@@ -337,6 +362,19 @@ def registry_of(place: Path) -> Path | None:
         return place
     name, at, _ = place.name.rpartition("@")
     return place.with_name(name) if name and at and not place.exists() and is_registry(place.with_name(name)) else None
+
+
+def _outweighs(new: Entry, old: Entry) -> bool:
+    """Whether a comparison takes the place of an earlier one of the same two versions."""
+    if new.facts.get("refusals") or not old.facts.get("refusals"):
+        return True
+    is_as_large = int(new.facts.get("rows", 0)) >= int(old.facts.get("rows", 0))
+    return is_as_large and new.facts.get("region") == old.facts.get("region")
+
+
+def _files_of(bundle: Path) -> set[str]:
+    """The names of the files that a bundle's manifest lists, and its own."""
+    return {*json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))["files"], MANIFEST}
 
 
 def _require_words(by: str, reason: str, *, needs_reason: bool) -> None:

@@ -1,9 +1,12 @@
 """Autonomy: what the running model may do alone in each region, what that rests on, and how an agency loses it.
 
 Each agency earns routing alone by itself. The program turns it off once blind checks prove that less is right than was
-promised: with at least `FEWEST_CHECKS` of the running bundle's checks, the one-sided 95 % upper bound (Clopper-Pearson)
-lies under the target. On again turns it a person; or the program what it had turned off itself, once the lower bound of
+promised: with at least `FEWEST_CHECKS` of its newest checks, the one-sided 95 % upper bound (Clopper-Pearson) lies
+under the target. On again turns it a person; or the program what it had turned off itself, once the lower bound of
 checks since then lies over the target. Those are blind checks of cases that waited for no other reason.
+
+Checks count whichever bundle answered: a desk of some complaints a day, which trains each week, would else never have
+enough of one bundle's. `MOST_CHECKS` of the newest count, so that what a bundle of before did is forgotten in time.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from serving.case import JUDGING, Clock, now
 from serving.checks import Check
 from serving.figures import Summary
 from serving.policy import PROGRAM, Audits, Change, last_changes, switch_agency
-from serving.selection import JUDGED_FAIRLY
+from serving.selection import JUDGED_FAIRLY, STANDS, last_verdict
 from serving.store import Store
 from serving.tables import answers, cases, reviews
 from serving.wording import NO_BREAK, number, office_name, place_name, sector_name
@@ -30,6 +33,7 @@ from serving.wording import NO_BREAK, number, office_name, place_name, sector_na
 NOTHING = "belum ada"
 # Fewer prove nothing: one wrong of one would turn an agency off.
 FEWEST_CHECKS = 30
+MOST_CHECKS = 100
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Switched:
 
 
 def keep_earned(store: Store, routers: Routers, region: str, clock: Clock = now) -> list[Switched]:
-    """Switch a region's agencies by what blind checks prove of the running bundle, and tell which were switched.
+    """Switch a region's agencies by what their newest blind checks prove, and tell which were switched.
 
     Each switch is a policy of the program's own, with its line in the audit record and its event. Doing it again, or
     from two processes at once, changes nothing more. Nothing is switched where nothing was promised.
@@ -65,9 +69,9 @@ def keep_earned(store: Store, routers: Routers, region: str, clock: Clock = now)
     target = promised(routers, region)
     if target is None:
         return []
-    version, last = routers.bundle.version, last_changes(store, region)
-    alone = _checks_of(store, region, version, last, _WENT_ALONE)
-    would_have = _checks_of(store, region, version, last, _WOULD_HAVE_GONE)
+    last = last_changes(store, region)
+    alone = _checks_of(store, region, last, _WENT_ALONE)
+    would_have = _checks_of(store, region, last, _WOULD_HAVE_GONE)
     switched = []
     for agency in sorted({*alone, *would_have}):
         change = last.get(agency)
@@ -90,10 +94,8 @@ _WOULD_HAVE_GONE = and_(
 )
 
 
-def _checks_of(
-    store: Store, region: str, version: str, last: Mapping[str, Change], which: ColumnElement[bool]
-) -> dict[str, Audits]:
-    """Blind checks of a bundle's answers, by agency, since it was last switched; routed counts them as well."""
+def _checks_of(store: Store, region: str, last: Mapping[str, Change], which: ColumnElement[bool]) -> dict[str, Audits]:
+    """The newest blind checks, by agency, since it was last switched; routed counts them as well."""
     is_right = case((reviews.c.agency == answers.c.agency, 1), else_=0)
     query = (
         select(answers.c.agency, reviews.c.decided_at, is_right)
@@ -102,21 +104,21 @@ def _checks_of(
         )
         .where(
             cases.c.region == region,
-            answers.c.model_version == version,
             answers.c.agency.is_not(None),
             which,
             JUDGED_FAIRLY,
-            reviews.c.kind.in_([kind.value for kind in JUDGING]),
-            reviews.c.undone_at.is_(None),
+            STANDS,
+            reviews.c.id == last_verdict(JUDGING),
         )
+        .order_by(reviews.c.id.desc())
     )
     found: dict[str, Audits] = {}
     with store.reading() as connection:
         for agency, decided_at, right in connection.execute(query):
             name = switch_of(agency)
-            if name in last and decided_at <= last[name].changed_at:
-                continue
             before = found.get(name, Audits())
+            if before.checked == MOST_CHECKS or (name in last and decided_at <= last[name].changed_at):
+                continue
             found[name] = Audits(before.routed + 1, before.checked + 1, before.right + right)
     return found
 

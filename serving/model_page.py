@@ -6,7 +6,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,19 +25,19 @@ from model.bundle import Bundle
 from model.masking import mask_for_storage
 from model.record import Action as Done
 from model.record import Entry, lineage_of
-from model.registry import PromotionRefused, Registry, RegistryBusy, open_registry, registry_of
+from model.registry import NOT_COMPARED, PromotionRefused, Registry, RegistryBusy, open_registry, registry_of
 from serving.access import Access, Scope, Session
 from serving.models import Models, ReloadUnderway
 from serving.pages import MessagePage, message, render
 from serving.policy import LONGEST_REASON
 from serving.privacy import Action, record
 from serving.settings_page import plain_line
-from serving.signin import DeskRoute, Door, Refused, own_form
+from serving.signin import DATA_HOME, DeskRoute, Door, Refused, own_form
 from serving.triage import Triage
 from serving.wording import clock, number, place_name
 from serving.writer import TooBusy
 
-MODEL_PATH = "/model"
+MODEL_PATH = DATA_HOME
 # The registry asks for as many; told here beforehand, in Indonesian.
 FEWEST_OVERRIDE_WORDS = 4
 _ENTRIES_SHOWN = 50
@@ -59,6 +59,7 @@ _DONE = {
     Done.PROMOTE: "Versi {} dijadikan juara",
     Done.ROLLBACK: "Kembali ke versi {}",
 }
+_NOT_COMPARED = "belum dibandingkan dengan juara waktu itu"
 _LOOK_AGAIN = "Register sudah diubah sejak halaman ini dibuka. Periksa lagi keadaannya di bawah, lalu putuskan."
 _BUSY = "Orang lain sedang mengubah register saat ini. Tunggu sebentar, periksa lagi keadaannya, lalu coba lagi."
 _READ_ONLY = "Register tidak dapat ditulis (hak akses atau ruang disk). Minta pengelola sistem memeriksanya."
@@ -359,8 +360,8 @@ def _registry_view(registry: Registry, models: Models) -> RegistryView:
     entries, champion = registry.record.entries(), registry.alias(CHAMPION)
     challenger, past = registry.alias(CHALLENGER), registry.record.champions()
     answering = models.folder.name if models.folder.parent.parent == registry_of(models.source) else ""
-    compared = [each for each in entries if challenger and champion and each.is_comparison_of(champion, challenger)]
-    roles = {champion: "juara", challenger: "penantang"}
+    compared = registry.standing(champion, challenger) if challenger and champion else None
+    roles, words = {champion: "juara", challenger: "penantang"}, _refusals_in_words(entries)
     return RegistryView(
         folder=str(registry.folder),
         seen=len(entries),
@@ -368,14 +369,14 @@ def _registry_view(registry: Registry, models: Models) -> RegistryView:
         challenger=challenger,
         earlier=past[-2] if len(past) > 1 else None,
         is_behind=champion is not None and str(champion) != answering,
-        is_compared=bool(compared) or champion is None,
-        refusals=[str(each) for each in compared[-1].facts.get("refusals", [])] if compared else [],
+        is_compared=compared is not None or champion is None,
+        refusals=_refusals_of(compared, words) if compared else [],
         versions=[
             _version_view(each, roles.get(each.version, ""), answers=str(each.version) == answering)
             for each in reversed(entries)
             if each.action is Done.REGISTER
         ],
-        entries=[_entry_view(each) for each in reversed(entries[-_ENTRIES_SHOWN:])],
+        entries=[_entry_view(each, words) for each in reversed(entries[-_ENTRIES_SHOWN:])],
     )
 
 
@@ -394,9 +395,23 @@ def _version_view(entry: Entry, role: str, *, answers: bool) -> VersionView:
     )
 
 
-def _entry_view(entry: Entry) -> EntryView:
+def _refusals_in_words(entries: Sequence[Entry]) -> dict[str, str]:
+    """The Indonesian for what comparisons refused; what an older program recorded has none."""
+    return {
+        each: told
+        for entry in entries
+        for each, told in zip(entry.facts.get("refusals", []), entry.facts.get("told", []), strict=False)
+    }
+
+
+def _refusals_of(entry: Entry, words: Mapping[str, str]) -> list[str]:
+    refusals = [str(each) for each in entry.facts.get("refusals", [])]
+    return [_NOT_COMPARED if each.startswith(NOT_COMPARED) else words.get(each, each) for each in refusals]
+
+
+def _entry_view(entry: Entry, words: Mapping[str, str]) -> EntryView:
     facts, what = entry.facts, _DONE[entry.action].format(entry.version)
-    details = [f"Ditolak: {each}" for each in facts.get("refusals", [])]
+    details = [f"Ditolak: {each}" for each in _refusals_of(entry, words)]
     if entry.action is Done.COMPARE:
         what += f" dengan juara {facts.get(CHAMPION)} atas {_count(facts.get('rows'))} baris"
         details = details or ["Tidak ada angka yang lebih buruk."]
@@ -409,7 +424,7 @@ def _entry_view(entry: Entry) -> EntryView:
 
 def _commands(models: Models, folder: Path | None, view: RegistryView | None) -> list[CommandView]:
     """What only the command line does, to be copied; ROWS and the like are to be filled in."""
-    region, place = str(models.bundle.about.get("region", "")), quote(str(folder or "var/registry"))
+    region, place = str(models.bundle.about.get("region") or "DAERAH"), quote(str(folder or "var/registry"))
     code, at = f"--region {region}", f"--registry {place}"
     if folder is None:
         bundle = quote(str(models.source))
@@ -418,12 +433,12 @@ def _commands(models: Models, folder: Path | None, view: RegistryView | None) ->
             CommandView("Jadikan juara", f'disposisi models promote 1 {at} --by NAMA --reason "ALASAN"'),
             CommandView("Jalankan layanan dari register", f"disposisi serve --bundle {place}"),
         ]
-    number = (view.challenger if view else None) or "VERSI"
+    number, clean = (view.challenger if view else None) or "VERSI", "PERIKSA/bersih.csv"
     return [
-        CommandView("Ambil laporan yang sudah diputuskan", "disposisi rows export --out BARIS.csv"),
-        CommandView("Periksa baris berlabel", f"disposisi rows check BARIS.csv {code}"),
-        CommandView("Cari label yang meragukan", f"disposisi rows suspects BARIS.csv {code} --out DAFTAR.csv"),
-        CommandView("Latih model", f"disposisi train BARIS.csv {code} --into var/bundles/BARU"),
+        CommandView("Ambil laporan yang sudah diputuskan", "disposisi rows export --out BARIS.csv --database DATABASE"),
+        CommandView("Periksa dan bersihkan baris", f"disposisi rows check BARIS.csv {code} --out PERIKSA"),
+        CommandView("Cari label yang meragukan", f"disposisi rows suspects {clean} {code} --out LABEL.xlsx"),
+        CommandView("Latih model", f"disposisi train {clean} {code} --into var/bundles/BARU"),
         CommandView("Daftarkan sebagai penantang", f"disposisi models register var/bundles/BARU {at} --by NAMA"),
         CommandView("Bandingkan", f"disposisi models compare champion {number} BARIS_BARU.csv {code} {at}"),
         CommandView("Periksa keutuhan register", f"disposisi models verify {at}"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from data.errors import BundleError, DisposisiError
+from model.aliases import CHAMPION
 from model.bundle import Bundle, load_bundle
 from model.registry import find_bundle, registry_of
 from serving.triage import Triage
@@ -51,7 +52,7 @@ class Models:
     def reload(self, name: str = "") -> Bundle:
         """Answer with the bundle of that name beside the present one, or with the present source read anew.
 
-        In a registry the names are its aliases and the numbers of its versions.
+        Of a registry only its champion answers: another version has to be promoted, past the gate and on the record.
 
         Raises `BundleError` for one that can't be used, after which all is as it was, and `ReloadUnderway`.
         """
@@ -82,8 +83,13 @@ class Models:
     def _beside(self, name: str) -> Path:
         """The source of that name beside the present one; never one elsewhere, nor a link that leads there."""
         registry = registry_of(self.source)
-        if registry is not None and _NAME.fullmatch(name):
-            return Path(f"{registry}@{name}")
+        if registry is not None:
+            if name != CHAMPION:
+                raise BundleError(
+                    f"{name!r} can't be asked for: of a registry the champion answers. Promote the version, or roll "
+                    "back (disposisi models promote, rollback), and ask for {} or the champion."
+                )
+            return registry
         around = self.folder.resolve().parent
         found = (around / name).resolve()
         if not _NAME.fullmatch(name) or found.parent != around:

@@ -23,7 +23,7 @@ from serving.case import JUDGING, Clock, now
 from serving.checks import Check
 from serving.events import autonomy_event
 from serving.privacy import Action, record
-from serving.selection import JUDGED_FAIRLY
+from serving.selection import JUDGED_FAIRLY, STANDS, last_verdict
 from serving.store import Store, insert_events
 from serving.tables import answers, cases, policies, reviews
 
@@ -184,14 +184,14 @@ def changes(store: Store, region: str, limit: int) -> list[Change]:
 def audits_of(store: Store, region: str) -> dict[str, Audits]:
     """The evidence that each agency has earned, by `model.routing.switch_of`; an agency that got nothing isn't in it.
 
-    A check counts if its verdict tells whether that was right. One that was taken back doesn't, nor a verdict of later.
+    A check counts if its verdict tells whether that was right, the last one where an agency sent the case back: once.
     """
     checks = and_(
         reviews.c.case_id == cases.c.id,
         cases.c.check == Check.AUDIT.value,
         JUDGED_FAIRLY,
-        reviews.c.kind.in_([kind.value for kind in JUDGING]),
-        reviews.c.undone_at.is_(None),
+        STANDS,
+        reviews.c.id == last_verdict(JUDGING),
     )
     is_right = func.sum(case((reviews.c.agency == answers.c.agency, 1), else_=0))
     query = (

@@ -189,8 +189,17 @@ def compared_by(comparison: Comparison) -> ColumnElement[bool]:
 
 def first_verdict(kinds: tuple[Kind, ...]) -> Any:
     """The number of a case's first verdict of these kinds that stands; for a query over `reviews`."""
+    return _verdict_of(func.min, kinds)
+
+
+def last_verdict(kinds: tuple[Kind, ...]) -> Any:
+    """The number of a case's last verdict of these kinds that stands; for a query over `reviews`."""
+    return _verdict_of(func.max, kinds)
+
+
+def _verdict_of(which: Any, kinds: tuple[Kind, ...]) -> Any:
     own = reviews.alias()
-    query = select(func.min(own.c.id)).where(own.c.case_id == reviews.c.case_id, own.c.undone_at.is_(None))
+    query = select(which(own.c.id)).where(own.c.case_id == reviews.c.case_id, own.c.undone_at.is_(None))
     query = query.where(own.c.kind.in_([kind.value for kind in kinds]))
     return query.correlate(reviews).scalar_subquery()
 

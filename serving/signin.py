@@ -20,7 +20,8 @@ from serving.access import Access, Scope, Session, SlowDown, WrongPassword
 from serving.pages import MessagePage, message, render
 from serving.passwords import password_problems
 
-HOME = "/antrean"
+# Where moderators start, and data staff who aren't moderators.
+HOME, DATA_HOME = "/antrean", "/model"
 # A verdict's form that came without a session: its fields go through the sign-in under such names.
 _KEPT = "isi-"
 _MOST_KEPT = 40
@@ -108,6 +109,8 @@ class Door:
         if session.must_change:
             raise Refused(RedirectResponse(f"/sandi?lanjut={_here(request)}", 303))
         if not session.caller.may(Scope.REVIEW):
+            if request.url.path == HOME and session.caller.may(Scope.DATA):
+                raise Refused(RedirectResponse(DATA_HOME, 303))
             text = "Akun Anda tidak berhak memutuskan laporan. Hubungi pengelola sistem bila seharusnya berhak."
             raise Refused(message(MessagePage("Bukan untuk Anda", text, "", "/sandi", "Ganti sandi"), session, 403))
         return session

@@ -10,7 +10,7 @@ import structlog
 from serving.autonomy import keep_earned
 from serving.privacy import drop_old_requests, drop_old_sessions, emptied_since, empty_old_texts
 from serving.triage import Triage
-from serving.watch import Watch
+from serving.watch import Watch, regions_of
 
 _EVERY_SECONDS = 30.0
 _A_DAY = timedelta(days=1)
@@ -65,19 +65,20 @@ class Upkeep:
 
     def _watch(self) -> None:
         """Look at every region's newest cases and blind checks; alarms and switches are told in the log as well."""
-        triage = self._triage
-        routers = triage.at_work
-        for state in Watch(triage.store, routers.bundle, triage.now).look_at_all():
-            raised = [each.signal.value for each in state.signals if each.is_on]
-            if raised:
-                _log.warning("complaints have changed", region=state.region, signals=raised)
-            for switched in keep_earned(triage.store, routers, state.region, triage.now):
-                _log.warning(
-                    "routing alone switched",
-                    region=switched.region,
-                    agency=switched.agency,
-                    routes_alone=switched.routes_alone,
-                )
+        triage, routers = self._triage, self._triage.at_work
+        watch = Watch(triage.store, routers.bundle, triage.now)
+        for region in regions_of(triage.store):
+            try:
+                # What an agency has lost comes first: whatever goes wrong in looking at the cases doesn't keep it on.
+                for each in keep_earned(triage.store, routers, region, triage.now):
+                    alone = each.routes_alone
+                    _log.warning("routing alone switched", region=region, agency=each.agency, routes_alone=alone)
+                raised = [each.signal.value for each in watch.look(region).signals if each.is_on]
+                if raised:
+                    _log.warning("complaints have changed", region=region, signals=raised)
+            except Exception as error:
+                # Another region may be well.
+                _log.warning("region not looked at", region=region, exc_info=error)
 
     def _work(self) -> None:
         while not self._stop.is_set():

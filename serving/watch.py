@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select
 
 from model.bundle import Bundle
 from model.drift import (
@@ -28,9 +28,10 @@ from model.drift import (
     estimate_accuracy,
     make_reference,
     reference_of_evidence,
+    with_texts_of,
 )
 from model.similar import SimilarCases
-from serving.case import JUDGING, Clock, LabelSource, now
+from serving.case import LABELLING, Clock, LabelSource, now
 from serving.events import alarm_event
 from serving.incidents import Incident, Seen, keep_incidents, read_incidents
 from serving.store import Store, insert_events
@@ -67,8 +68,9 @@ class State:
     """A region as it was looked at now.
 
     `window` counts the cases that were compared. `learned` counts those that the bundle has answered, up to what it
-    takes to know what it is used to; below that, training rows kept aside stand in for confidence and sectors, if there
-    are enough. `is_answering` is False for a bundle that didn't answer the newest case: then nothing was compared.
+    takes to know what it is used to; below that, training rows kept aside stand in for confidence and sectors, and the
+    cases before its first for what texts are like, if there are enough. `is_answering` is False for one that did not
+    answer the newest case: then nothing was compared.
     """
 
     region: str
@@ -93,10 +95,6 @@ class Watch:
         self._store = store
         self._bundle = bundle
         self._now = clock
-
-    def look_at_all(self) -> list[State]:
-        """Every region that has cases, by its code."""
-        return [self.look(region) for region in regions_of(self._store)]
 
     def look(self, region: str) -> State:
         """Look at a region's newest cases, and keep what was found with the events that tell of it.
@@ -156,16 +154,39 @@ class Watch:
             counted = select(func.count()).select_from(first.limit(REFERENCE_CASES).subquery())
             count: int = connection.execute(counted).scalar_one()
             if count < REFERENCE_CASES:
-                return reference_of_evidence(self._bundle, region), count
+                evidence = reference_of_evidence(self._bundle, region)
+                return with_texts_of(evidence, self._texts_before(region)), count
             query = first.order_by(cases.c.created_at, cases.c.id).limit(REFERENCE_CASES)
             rows = connection.execute(query).mappings().all()
+        return self._keep_reference(region, version, rows), REFERENCE_CASES
+
+    def _texts_before(self, region: str) -> Reference | None:
+        """What the texts were like just before the bundle answered its first; None where these are too few."""
+        name = f"{self._bundle.version}:before"
+        of_this = (drift_references.c.region == region, drift_references.c.model_version == name)
+        own = _watched(region).where(answers.c.model_version == self._bundle.version)
+        with self._store.reading() as connection:
+            kept = connection.execute(select(drift_references.c.content).where(*of_this)).scalar()
+            if kept is not None:
+                return Reference.from_dict(kept)
+            first = own.order_by(cases.c.created_at, cases.c.id).limit(1)
+            since = connection.execute(first.with_only_columns(cases.c.created_at)).scalar()
+            apart = select(incident_members.c.case_id)
+            before = _watched(region).where(cases.c.created_at < since, cases.c.id.not_in(apart))
+            query = before.order_by(cases.c.created_at.desc(), cases.c.id.desc()).limit(REFERENCE_CASES)
+            rows = connection.execute(query).mappings().all()
+        return self._keep_reference(region, name, rows) if len(rows) == REFERENCE_CASES else None
+
+    def _keep_reference(self, region: str, name: str, rows: Sequence[RowMapping]) -> Reference:
+        """What these cases are like, kept under a name, so that it is worked out once."""
         made = make_reference([Seen(row, self._bundle, self._index).trace for row in rows])
-        line = {"region": region, "model_version": version, "made_at": self._now(), "content": made.as_dict()}
+        of_this = (drift_references.c.region == region, drift_references.c.model_version == name)
+        line = {"region": region, "model_version": name, "made_at": self._now(), "content": made.as_dict()}
         with self._store.writing() as connection:
             # Another process may have been as quick; the cases are the same.
             connection.execute(delete(drift_references).where(*of_this))
             connection.execute(insert(drift_references), line)
-        return made, REFERENCE_CASES
+        return made
 
     def _checked(self, region: str) -> Effect | None:
         """What the bundle's newest blind checks say, beside what its confidences promised of the same cases."""
@@ -177,7 +198,7 @@ class Watch:
                 cases.c.region == region,
                 answers.c.model_version == self._bundle.version,
                 reviews.c.label_source == LabelSource.HUMAN_BLIND.value,
-                reviews.c.kind.in_([kind.value for kind in JUDGING]),
+                reviews.c.kind.in_([kind.value for kind in LABELLING]),
                 reviews.c.undone_at.is_(None),
             )
             .order_by(reviews.c.id.desc())
@@ -188,7 +209,11 @@ class Watch:
         return accuracy_effect([row.probability for row in rows], [row.sector == row.decided for row in rows])
 
     def _keep_alarms(self, region: str, effects: Sequence[Effect]) -> None:
-        """Keep each signal's state, and tell what has changed. What a former bundle raised ends with it."""
+        """Keep each signal's state, and tell what has changed.
+
+        What a former bundle raised stays until the present one was compared in that signal: changing the bundle mends
+        nothing by itself.
+        """
         at, version = self._now(), self._bundle.version
         with self._store.writing() as connection:
             before = {each.signal: each for each in read_alarms(connection, region)}
@@ -204,13 +229,6 @@ class Watch:
                 if is_on != was_on:
                     told.append(alarm_event(region, at, alarm_detail(alarm), raised=is_on))
                 _replace_alarm(connection, alarm)
-            looked_at = {effect.signal for effect in effects}
-            for signal, old in before.items():
-                if signal not in looked_at and old.model_version != version:
-                    if old.is_on:
-                        ended = replace(old, is_on=False, since=at)
-                        told.append(alarm_event(region, at, alarm_detail(ended), raised=False))
-                    connection.execute(delete(alarms).where(alarms.c.region == region, alarms.c.signal == signal.value))
             insert_events(connection, told)
 
 

@@ -35,6 +35,16 @@ WHAT_TO_DO = {
     Signal.BROKEN: "Huruf rusak karena salah pengodean. Perbaiki ekspor atau sistem penerima.",
     Signal.ACCURACY: "Usulan lebih sering keliru dari yang dijanjikan. Latih model lagi.",
 }
+# Where it isn't more but less, or the other way round, the same change means something else.
+_OTHER_WAY = {
+    Signal.UNKNOWN: (
+        "Kata yang belum dikenal lebih sedikit dari biasanya. Periksa apakah laporan berulang atau dibuat mesin."
+    ),
+    Signal.CONFIDENCE: (
+        "Model lebih yakin dari biasanya. Periksa apakah sistem penerima menambah petunjuk, misalnya nama instansi."
+    ),
+    Signal.BROKEN: "Huruf rusak lebih sedikit dari biasanya: yang dipakai sebagai pembanding memuatnya.",
+}
 
 
 @dataclass(frozen=True)
@@ -148,7 +158,9 @@ def _challenger_view(found: Compared) -> ChallengerView:
 def _signal_view(alarm: Alarm) -> SignalView:
     usual, now = (_figure(alarm.signal, value) for value in (alarm.usual, alarm.now))
     state = f"peringatan sejak {clock(alarm.since)}" if alarm.is_on else "seperti biasa"
-    what_to_do = WHAT_TO_DO[alarm.signal] if alarm.is_on else ""
+    is_other_way = alarm.size > 0 if alarm.signal is Signal.CONFIDENCE else alarm.size < 0
+    advice = (_OTHER_WAY if is_other_way else WHAT_TO_DO).get(alarm.signal, WHAT_TO_DO[alarm.signal])
+    what_to_do = advice if alarm.is_on else ""
     return SignalView(SIGNAL_NAMES[alarm.signal], usual, now, state, what_to_do, alarm.is_on)
 
 

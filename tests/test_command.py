@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -25,8 +24,8 @@ from serving.case import Verdict
 from serving.database import open_store
 from serving.store import Store
 from serving.triage import Intake, Triage
+from tests.commands import ROOT, Ran, disposisi
 
-ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "data" / "samples" / "kab-tangerang.csv"
 REGION = ("--region", "kab-tangerang")
 COMMANDS = (("train",), ("evaluate",), ("predict",), ("serve",), ("rows", "export"))
@@ -35,24 +34,6 @@ PREDICT_HEADER = (
     "jurisdiction,complete"
 )
 TRAINED, OVERLAP, LATER = 300, 40, 60
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a process left: its exit code and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-def disposisi(*arguments: str | Path, timeout: float = 120, **variables: str) -> Ran:
-    command = [sys.executable, "-m", "disposisi", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "80"} | variables
-    ran = subprocess.run(
-        command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=timeout, env=environment, check=False
-    )
-    return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
 def refused(*arguments: str | Path, timeout: float = 120, **variables: str) -> str:

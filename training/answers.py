@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from data.complaint import LabelledRow
+from data.complaint import Complaint, LabelledRow
 from data.errors import TooFewRows
 from data.progress import Progress, silent
-from data.region import Area, Region
+from data.region import Area, Region, known_regions, load_region
 from model.bundle import COMPLETE, COMPLETENESS, INCOMPLETE, JURISDICTION, SECTOR, URGENCY, Bundle
 from model.features import Floats
 from model.prediction import Ranked
 from model.routing import Outcome, Routed, Routers
 from model.text import prepare
 from training.heads import QUESTIONS
+from training.leaks import LeakFinder
 from training.splitting import Bools, Ints, near_copy_groups
 
 
@@ -73,6 +74,22 @@ class Answers:
         return np.array([self.routed[i].disposition.outcome is Outcome.AUTO for i in index], dtype=np.bool_)
 
 
+def unseen_by(bundles: Sequence[Bundle], rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+    """The rows that none of the bundles was trained on, neither as they stand nor as `rows check` cleans them."""
+    known = set(known_regions())
+    finders = {code: LeakFinder(load_region(code)) for code in {row.complaint.region for row in rows} & known}
+
+    def forms(complaint: Complaint) -> list[Complaint]:
+        finder = finders.get(complaint.region)
+        if finder is None:
+            return [complaint]
+        title, text = finder.cut(complaint.title)[0], finder.cut(complaint.text)[0]
+        cleaned = replace(complaint, title=title, text=text)
+        return [complaint] if cleaned == complaint else [complaint, cleaned]
+
+    return [row for row in rows if not any(each.has_seen(form) for form in forms(row.complaint) for each in bundles)]
+
+
 def answer_rows(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progress: Progress = silent) -> Answers:
     """Ask a bundle about the rows it has not been trained on; those it has are left out and counted.
 
@@ -80,7 +97,7 @@ def answer_rows(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, pro
     """
     if not rows:
         raise TooFewRows("There are no rows to evaluate on.")
-    unseen = [row for row in rows if not bundle.has_seen(row.complaint)]
+    unseen = unseen_by([bundle], rows)
     if not unseen:
         raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
     if not any(row.agency or any(question.label(row) is not None for question in QUESTIONS) for row in unseen):

@@ -139,6 +139,8 @@ def _told(check: RowCheck) -> Iterator[str]:
     yield from _told_of_dates(check)
     if check.secret:
         yield f"{check.secret} secret (rahasia) rows are left out of the cleaned rows"
+    if check.machine:
+        yield f"{check.machine} rows are the program's own answers (machine): their labels don't count, nobody looked"
     yield from check.notes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from model.bundle import SECTOR, URGENCY, Bundle
 from model.features import Floats
 from model.promise import PROMISED_PRECISION
 from model.routing import Routed, Routers
-from training.answers import Answers, HeadAnswers, answer_rows
+from training.answers import Answers, HeadAnswers, answer_rows, unseen_by
 from training.evaluation import slice_names
 from training.gate import (
+    ACCURACY,
     FEWEST_ROWS,
     LEVEL,
     PART_TOLERANCES,
@@ -38,6 +39,8 @@ from training.gate import (
 EMERGENCIES, SENTENCES, URGENT_SENTENCES = "emergencies", "sentences: sector", "sentences: emergencies"
 AGENCY = "agency: "
 SLOWER, LARGER = 1.5, 2.0
+# The fall in accuracy that the rows must rule out.
+LEAST_TOLD = 0.05
 # The ways of being alike whose parts are guarded; others are in the evaluation's report.
 _SLICED = ("region", "language")
 _TIMED, _ROUNDS = 100, 4
@@ -73,7 +76,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both sides' figures on rows that neither learned from, and what each says. `chance` is the gate's level."""
+    """Both sides' figures on rows that neither learned from, and what each says. `chance` is the gate's level.
+
+    `unguarded`: the sectors and agencies that have too few rows to be looked at by themselves.
+    """
 
     champion: str
     challenger: str
@@ -87,15 +93,37 @@ class Comparison:
     chance: float
     verdicts: tuple[Verdict, ...]
     costs: tuple[Cost, ...]
+    unguarded: tuple[str, ...] = ()
 
     @property
     def refusals(self) -> list[str]:
         """The figures that the challenger is refused for, in words; empty if it may be promoted."""
-        return [str(each) for each in self._judged if each.refused]
+        told = [str(each) for each in self.verdicts if each.refused]
+        told += [str(each) for each in self.costs if each.refused]
+        if self.is_too_few:
+            told.append(
+                f"too few rows to tell: for all they say, accuracy may lie {self.possible_fall:.1%} lower "
+                f"(at most {LEAST_TOLD:.0%} is asked; n={self.rows})"
+            )
+        return told
 
     @property
-    def _judged(self) -> list[Verdict | Cost]:
-        return [*self.verdicts, *self.costs]
+    def possible_fall(self) -> float:
+        """How far accuracy may have fallen for all that the rows say: the interval's end, or what none of n rules out.
+
+        Where both answer alike the bootstrap has no width; then 3 / n is the 95 % bound (the rule of three).
+        """
+        accuracy = next(each for each in self.verdicts if each.name == ACCURACY)
+        return max(-accuracy.low, 3 / self.different - accuracy.difference)
+
+    @property
+    def is_too_few(self) -> bool:
+        """Whether no figure is found worse, but the rows can't rule out a fall that nobody would want."""
+        return not any(each.refused for each in self.verdicts) and self.possible_fall > LEAST_TOLD
+
+    @property
+    def has_emergencies(self) -> bool:
+        return any(each.name == EMERGENCIES for each in self.verdicts)
 
     def as_dict(self) -> dict[str, object]:
         """Every number, fit for JSON."""
@@ -122,6 +150,13 @@ class Comparison:
                 f"{each.low:+.3f} to {each.high:+.3f}, n={each.rows}{mark}"
             )
         lines += [f"{each}{'  WORSE' if each.refused else ''}" for each in self.costs]
+        if self.unguarded:
+            few = f"{len(self.unguarded)} sectors and agencies have fewer than {FEWEST_ROWS} different rows"
+            lines.append(f"Note: {few}; nothing guards them by themselves.")
+        if not self.has_emergencies:
+            lines.append(
+                "Note: no row is an emergency, so only the written sentences guard them (--annotations adds urgency)."
+            )
         return "\n".join([*lines, "", self._verdict()])
 
     def _verdict(self) -> str:
@@ -143,7 +178,7 @@ def compare(
     Raises `TooFewRows` if none is left that has a sector.
     """
     progress("leaving out what was learned from", 0.05)
-    unseen = [row for row in rows if not (champion.has_seen(row.complaint) or challenger.has_seen(row.complaint))]
+    unseen = unseen_by([champion, challenger], rows)
     if sum(row.sector is not None for row in unseen) < FEWEST_ROWS:
         raise TooFewRows(
             f"Of {len(rows)} rows {len(unseen)} are new to both bundles, and fewer than {FEWEST_ROWS} of those have a "
@@ -158,6 +193,8 @@ def compare(
     progress("chance", 0.8)
     verdicts = judge([panel for panel in panels if panel.guards])
     progress("speed", 0.95)
+    of_rows = {f"{RECALL}{row.sector}" for row in unseen if row.sector}
+    of_rows |= {f"{AGENCY}{row.agency}" for row in unseen if row.sector and row.agency}
     costs = (_speed(champion, challenger, [row.complaint for row in unseen]), _size(*folders))
     dates = sorted(row.received_at[:10] for row in unseen if row.received_at)
     trained = str(challenger.about.get("created_at", ""))[:10]
@@ -174,6 +211,7 @@ def compare(
         chance=LEVEL,
         verdicts=tuple(verdicts),
         costs=costs,
+        unguarded=tuple(sorted(of_rows - {each.name for each in verdicts})),
     )
 
 
@@ -216,7 +254,7 @@ def _emergencies(first: Answers, second: Answers) -> Panel:
     own = np.array([str(row.urgency) == _EMERGENCY for row in first.rows], dtype=np.float64)
     labels = [_EMERGENCY] * len(own)
     hits = [_hits(labels, answers.routed, _level) * own for answers in (first, second)]
-    return Panel([share_guard(EMERGENCIES, hits, own)] if own.any() else [], first.groups)
+    return Panel([_counted(share_guard(EMERGENCIES, hits, own))] if own.any() else [], first.groups)
 
 
 def _sentences(champion: Bundle, challenger: Bundle, region: Region) -> Panel:
@@ -230,8 +268,14 @@ def _sentences(champion: Bundle, challenger: Bundle, region: Region) -> Panel:
     routed = [[routers.route(each) for each in complaints] for routers in _routers(champion, challenger, region)]
     sectors = [_hits(labels, each, lambda one: one.prediction.sector.label) * is_sector for each in routed]
     urgent = [_hits(labels, each, _level) * is_emergency for each in routed]
-    guards = [share_guard(SENTENCES, sectors, is_sector), share_guard(URGENT_SENTENCES, urgent, is_emergency)]
+    emergencies = _counted(share_guard(URGENT_SENTENCES, urgent, is_emergency))
+    guards = [share_guard(SENTENCES, sectors, is_sector), emergencies]
     return Panel(guards, np.arange(len(written), dtype=np.int64))
+
+
+def _counted(guard: Guard) -> Guard:
+    """Missed emergencies are too few for chance to tell them apart, and one more is one too many."""
+    return replace(guard, is_counted=True)
 
 
 def _routers(champion: Bundle, challenger: Bundle, region: Region) -> tuple[Routers, Routers]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from data.region import load_region
 from data.sectors import all_sectors
 from data.writing import whole_folder
-from training.comparison import AGENCY, EMERGENCIES, SENTENCES, URGENT_SENTENCES, Comparison
+from training.comparison import AGENCY, EMERGENCIES, LEAST_TOLD, SENTENCES, URGENT_SENTENCES, Comparison
 from training.gate import ACCURACY, ALONE, COVERAGE, MACRO_F1, PRECISION, RECALL, SLICE
 
 PAGE, NUMBERS = "index.html", "comparison.json"
@@ -56,13 +56,44 @@ def comparison_html(comparison: Comparison, made_on: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    region = load_region(comparison.region)
-    agencies = {agency.code: agency.name for agency in region.agencies}
+    agencies = _agency_names(comparison)
     pages.filters |= {"number": _number, "signed": _signed, "title": lambda name: _title(name, agencies)}
+    few = too_few_in_words(comparison) if comparison.is_too_few else ""
     style = Markup((folder / "report.css").read_text(encoding="utf-8"))  # noqa: S704  (the project's own file)
     return pages.get_template("comparison.html").render(
-        comparison=comparison, region=region.name, made_on=made_on, style=style
+        comparison=comparison, region=load_region(comparison.region).name, made_on=made_on, style=style, few=few
     )
+
+
+def refusals_in_words(comparison: Comparison) -> list[str]:
+    """What `comparison.refusals` says, in Indonesian, for whoever decides on the page Model."""
+    agencies = _agency_names(comparison)
+    told = [
+        f"{_title(each.name, agencies)}: {_number(each.champion)} menjadi {_number(each.challenger)} (selisih "
+        f"{_signed(each.difference)}; rentang 95 % {_signed(each.low)} sampai {_signed(each.high)}; {each.rows} baris)"
+        for each in comparison.verdicts
+        if each.refused
+    ]
+    told += [
+        f"{_title(each.name, agencies)}: {_number(each.champion, 2)} menjadi {_number(each.challenger, 2)}, "
+        f"{_number(each.challenger / each.champion, 2)} kali; batasnya {_number(each.limit, 1)} kali"
+        for each in comparison.costs
+        if each.refused
+    ]
+    return told + ([too_few_in_words(comparison)] if comparison.is_too_few else [])
+
+
+def too_few_in_words(comparison: Comparison) -> str:
+    """That the rows can't tell, in Indonesian."""
+    return (
+        f"Laporannya terlalu sedikit: dengan {_number(comparison.rows, 0)} laporan belum bisa dipastikan bahwa "
+        f"ketepatan tidak turun {_number(100 * comparison.possible_fall, 1)} angka persen (paling banyak "
+        f"{_number(100 * LEAST_TOLD, 0)}). Bandingkan pada lebih banyak laporan."
+    )
+
+
+def _agency_names(comparison: Comparison) -> dict[str, str]:
+    return {agency.code: agency.name for agency in load_region(comparison.region).agencies}
 
 
 def _title(name: str, agencies: dict[str, str]) -> str:

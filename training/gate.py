@@ -48,7 +48,8 @@ class Guard:
     """A figure that must not fall, larger is better.
 
     It is a `score` (r, c) -> (r,) of c sums over rows; `champion` and `challenger` (n, c) are what each row adds to
-    them by either's answer. `rows`: those it rests on. `tolerance`: the fall that is no harm yet.
+    them by either's answer. `rows`: those it rests on. `tolerance`: the fall that is no harm yet. `is_counted`: each
+    row matters by itself, so any fall is refused, whether or not chance explains it.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Guard:
     score: Score
     rows: int
     tolerance: float = 0.0
+    is_counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,22 @@ def judge(panels: Sequence[Panel], *, level: float = LEVEL, swaps: int = SWAPS, 
             float(high[i]),
             guard.rows,
             chance[i],
-            bool(chance[i] <= level and -difference[i] > guard.tolerance),
+            _is_refused(guard, float(difference[i]), values[i][0], chance[i] <= level),
         )
         for i, guard in enumerate(guards)
     ]
+
+
+def _is_refused(guard: Guard, difference: float, champion: float, is_beyond_chance: bool) -> bool:
+    """Whether a fall is harm: every one of what is counted; else beyond chance and its tolerance, or by half."""
+    if guard.is_counted:
+        return difference < 0
+    return is_beyond_chance and (-difference > guard.tolerance or _is_lost(guard, difference, champion))
+
+
+def _is_lost(guard: Guard, difference: float, champion: float) -> bool:
+    """Whether half of what a part had is gone: a small part's tolerance could be more than all it has."""
+    return guard.name.startswith((RECALL, SLICE)) and -difference > champion / 2
 
 
 def sector_guards(

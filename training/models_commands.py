@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 models_app = typer.Typer(no_args_is_help=True, help="The registry of bundles: which one answers, and who decided so.")
 
+_TRIES, _PAUSE_SECONDS = 60, 0.5
 DEFAULT_REGISTRY = Path("var/registry")
 RegistryFolder = Annotated[Path, typer.Option("--registry", help="The registry's folder.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; kept in the record.")]
@@ -132,6 +133,7 @@ def compare(
     from model.bundle import load_bundle
     from training import comparison
     from training.comparison_report import write_comparison
+    from training.provenance import fair_rows
 
     if report is not None:
         check_free(report)
@@ -140,11 +142,12 @@ def compare(
     with progress_bar("Comparing") as progress:
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
-        kept = [row for row in read.rows if row.received_at >= _day(since)]
+        fair, notes = fair_rows(read.rows)
+        kept = [row for row in fair if row.received_at >= _day(since)]
         found = comparison.compare(bundles[0], bundles[1], kept, load_region(region), folders, progress)
         if report is not None:
             write_comparison(found, report, made_on=date.today().isoformat())
-    for note in read.notes:
+    for note in [*read.notes, *notes]:
         typer.echo(f"Note: {note}", err=True)
     if read.problems:
         typer.echo(f"Note: {len(read.problems)} problems; the rows that have them are left out.", err=True)
@@ -182,15 +185,24 @@ def promote(
 
 
 @models_app.command("rollback")
-def rollback(by: By, reason: Reason, registry: RegistryFolder = DEFAULT_REGISTRY) -> None:
+def rollback(
+    by: By,
+    reason: Reason,
+    registry: RegistryFolder = DEFAULT_REGISTRY,
+    instead_of: Annotated[
+        str, typer.Option("--instead-of", help="Only while this version's number is the champion's.")
+    ] = "",
+) -> None:
     """Let the champion of before answer again, at once and without the gate.
+
+    --instead-of keeps two people who act on the same trouble from going back twice.
 
     \b
     Example: disposisi models rollback --by siti --reason "banyak salah kirim sejak pagi"
     """
     from model.registry import open_registry
 
-    number = open_registry(registry).rollback(by, reason)
+    number = open_registry(registry).rollback(by, reason, instead_of)
     typer.echo(f"Version {number} is the champion again. {_HOW}")
 
 
@@ -244,7 +256,10 @@ def _day(since: str) -> str:
 
 def _keep(registry: Path, numbers: tuple[int, int], by: str, found: Comparison) -> None:
     """Put what was found into the registry's record."""
-    from model.registry import open_registry
+    import time
+
+    from model.registry import RegistryBusy, open_registry
+    from training.comparison_report import refusals_in_words
 
     facts = {
         "rows": found.rows,
@@ -252,8 +267,16 @@ def _keep(registry: Path, numbers: tuple[int, int], by: str, found: Comparison) 
         "received": list(found.received),
         "region": found.region,
         "refusals": found.refusals,
+        "told": refusals_in_words(found),
     }
-    open_registry(registry).note_comparison(*numbers, by, facts)
+    for left in reversed(range(_TRIES)):
+        try:
+            open_registry(registry).note_comparison(*numbers, by, facts)
+            break
+        except RegistryBusy:  # somebody registers or promotes at this moment: what took minutes isn't thrown away
+            if not left:
+                raise
+            time.sleep(_PAUSE_SECONDS)
     typer.echo(f"The record of {registry} keeps this as the comparison of {numbers[0]} with {numbers[1]}.", err=True)
 
 

@@ -11,7 +11,8 @@ from data.region import Region
 from data.sectors import all_sectors
 from model.bundle import SECTOR, Bundle
 from model.features import Floats
-from model.promise import FEWEST_ROWS, rows_needed
+from model.heads import Head
+from model.promise import FEWEST_ROWS, PROMISE_CONFIDENCE, PROMISED_PRECISION, rows_needed
 from training.splitting import Ints
 
 RANDOM_SHARE = 0.2
@@ -93,6 +94,9 @@ def needs_of(bundle: Bundle, region: Region) -> list[Need]:
     """What each agency and area family of a region needs, by the bundle's own evidence there; most first."""
     labels = np.array(bundle.heads[SECTOR].labels)
     own = bundle.evidence[bundle.evidence["region"] == region.code.encode()]
+    head, metrics = bundle.heads[SECTOR], bundle.about.get("metrics", {}).get(SECTOR, {})
+    target = float(metrics.get("promised_precision", PROMISED_PRECISION))
+    certainty = float(metrics.get("promise_confidence", PROMISE_CONFIDENCE))
     right, given = own["label"] == own["found"], labels[own["label"]]
     answered, confidence = labels[own["found"]], own["confidence"].astype(np.float64)
     offices = [(agency.name, agency.sectors) for agency in region.agencies if agency.sectors]
@@ -100,11 +104,21 @@ def needs_of(bundle: Bundle, region: Region) -> list[Need]:
     needs = []
     for name, sectors in offices:
         is_its = np.isin(answered, sectors)
-        told = rows_needed(confidence[is_its], right[is_its])
-        least = max(FEWEST_ROWS - int(is_its.sum()), 1)
-        needed, at_least = (least, True) if told is None else (told, False)
+        # The region's own threshold holds for all its agencies but those that break the promise.
+        if all(_goes_alone(head, region.code, sector) for sector in sectors):
+            needed, at_least = 0, False
+        else:
+            told = rows_needed(confidence[is_its], right[is_its], target, certainty)
+            least = max(FEWEST_ROWS - int(is_its.sum()), 1)
+            needed, at_least = (least, True) if told is None else (told, False)
         needs.append(Need(name, sectors, int(np.isin(given, sectors).sum()), needed, at_least))
     return sorted(needs, key=lambda need: (-need.needed, need.name))
+
+
+def _goes_alone(head: Head, region: str, sector: str) -> bool:
+    """Whether some complaints of a sector are routed there without a person."""
+    least = head.threshold(region, sector) if sector in head.labels else None
+    return least is not None and least < 1.0
 
 
 def _unlike(features: csr_matrix, useful: Floats, taken: csr_matrix, wanted: int) -> Ints:

@@ -109,11 +109,12 @@ def _line(row: LabelledRow, chosen: str) -> dict[str, object]:
         "received_at": row.received_at,
         "title": mask_personal_data(complaint.title),
         "text": mask_personal_data(complaint.text),
-        "location": complaint.location,
+        "location": mask_personal_data(complaint.location),
         "region": complaint.region,
         "channel": row.channel,
         "chosen": chosen,
         "agency": "",
         "sector": "",
-        "label_source": Provenance.HUMAN_BLIND.value,
+        # What was drawn is fair evidence; what was chosen is harder than what comes in.
+        "label_source": (Provenance.HUMAN_BLIND if chosen == RANDOM else Provenance.HUMAN_CHOSEN).value,
     }

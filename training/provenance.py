@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,10 @@ _WEIGHTS: dict[str, float] = {Provenance.HUMAN_ACCEPTED: ACCEPTED_WEIGHT, Proven
 # Reviews with the suggestion in sight: those that took it make the model look better than it is, and those that
 # didn't are by choice the ones where it was wrong. Neither is a fair sample, nor are both together.
 _LEANING = frozenset({Provenance.HUMAN_ACCEPTED, Provenance.HUMAN_CORRECTED})
-_NO_EVIDENCE = _LEANING | {Provenance.WRITTEN, Provenance.MACHINE, Provenance.RETURNED}
+# What was chosen because it was hard tells how good the model is on hard ones.
+_NO_EVIDENCE = _LEANING | {Provenance.HUMAN_CHOSEN, Provenance.WRITTEN, Provenance.MACHINE, Provenance.RETURNED}
+
+_NO_LABELS: dict[str, Any] = dict.fromkeys(("agency", "sector", "area", "urgency", "jurisdiction", "complete"))
 
 
 def weights_of(rows: Sequence[LabelledRow]) -> Floats:
@@ -37,7 +42,7 @@ def is_real(rows: Sequence[LabelledRow]) -> Bools:
 
 
 def is_independent(rows: Sequence[LabelledRow]) -> Bools:
-    """The real rows (n,) whose labels were given without the suggestion in sight: evidence of what it gets right."""
+    """The real rows (n,) labelled without the suggestion in sight, and not chosen for being hard: fair evidence."""
     return np.array([source_of(row) not in _NO_EVIDENCE for row in rows], dtype=np.bool_)
 
 
@@ -54,6 +59,27 @@ def without_machine(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], lis
     return kept, [told] if left_out else []
 
 
+def fair_rows(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[str]]:
+    """The rows that a bundle may be measured on, and what is to be told of those left out.
+
+    Left out are the program's own answers, and labels that were given with a suggestion in sight: a bundle is right
+    there by its own doing, or wrong by choice.
+    """
+    kept, notes = without_machine(rows)
+    fair = [row for row in kept if source_of(row) not in _LEANING]
+    if left_out := len(kept) - len(fair):
+        notes.append(
+            f"{left_out} rows were left out: decided with a suggestion in sight (human-accepted, human-corrected), "
+            "they say more of who suggested than of what is right. Measure on human-blind or imported rows."
+        )
+    return fair, notes
+
+
+def only_people_label(rows: Sequence[LabelledRow]) -> list[LabelledRow]:
+    """The same rows, the program's own answers without their labels."""
+    return [replace(row, **_NO_LABELS) if source_of(row) == Provenance.MACHINE else row for row in rows]
+
+
 def provenance_notes(rows: Sequence[LabelledRow]) -> list[str]:
     """What is to be told of the rows' sources: what weighs less, and what proves nothing."""
     counts = Counter(source_of(row) for row in rows)
@@ -67,6 +93,8 @@ def provenance_notes(rows: Sequence[LabelledRow]) -> list[str]:
             f"{leaning} rows were decided with the suggestion in sight (human-accepted, human-corrected): learned "
             "from, but no evidence for routing alone. Rows checked blind (human-blind) or labelled elsewhere are."
         )
+    if chosen := counts[Provenance.HUMAN_CHOSEN]:
+        notes.append(f"{chosen} rows were chosen for being hard (human-chosen): learned from, but no evidence.")
     if returned := counts[Provenance.RETURNED]:
         notes.append(f"{returned} rows were sent back by an agency (returned): they say whose they are not.")
     return notes

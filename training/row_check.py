@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from data.complaint import Confidentiality
+from data.complaint import Confidentiality, Provenance
 from data.errors import BadRows, Problem
 from data.progress import Progress, silent
 from data.region import Region
@@ -28,7 +28,8 @@ from training.mapping import (
     header_names,
     with_agency_spellings,
 )
-from training.row_cleaning import Change, changes_of, cleaned_row, exact_copies, scan_all
+from training.provenance import only_people_label, source_of
+from training.row_cleaning import DECISION_COLUMNS, Change, changes_of, cleaned_row, exact_copies, scan_all
 from training.row_dates import DateCheck, check_dates
 from training.splitting import Ints, near_copy_groups
 
@@ -108,6 +109,7 @@ class RowCheck:
     agencies: tuple[ClassCount, ...]
     unlabelled: int
     secret: int
+    machine: int
     languages: dict[str, int]
     personal: dict[str, int]
     with_personal: int
@@ -167,7 +169,7 @@ def check_sources(
     """
     progress("reading rows", 0.1)
     read = read_tables([(source.table, source.mapping.columns) for source in sources], region.code)
-    rows = read.rows
+    read.rows = rows = only_people_label(read.rows)
     scans = scan_all(rows, progress)
     progress("near-copies", 0.8)
     groups = _near_copies([scan.words for scan in scans])
@@ -176,6 +178,11 @@ def check_sources(
     kept = [i for i, row in enumerate(rows) if i not in copies and row.confidentiality is not Confidentiality.RAHASIA]
     sizes = Counter(groups[[i for i in range(len(rows)) if i not in copies]].tolist())
     cells = _raw_cells(sources)
+    decided = {
+        (source.table.file, row.number): [row.cells.get(name, "") for name in DECISION_COLUMNS]
+        for source in sources
+        for row in source.table.rows
+    }
     personal = sum((scan.personal for scan in scans), Counter[str]())
     check = RowCheck(
         region=region.code,
@@ -196,13 +203,16 @@ def check_sources(
         agencies=_class_counts([row.agency for row in rows], groups, _agency_namer(region)),
         unlabelled=sum(row.sector is None for row in rows),
         secret=sum(row.confidentiality is Confidentiality.RAHASIA for row in rows),
+        machine=sum(source_of(row) == Provenance.MACHINE for row in rows),
         languages=dict(Counter(scan.language for scan in scans).most_common()),
         personal={kind: personal[kind] for kind in KINDS if personal[kind]},
         with_personal=sum(bool(scan.personal) for scan in scans),
         dates=check_dates(rows, _date_cells(sources), today),
         notes=tuple(read.notes),
         changes=tuple(changes_of(read, scans, copies)),
-        cleaned=tuple(cleaned_row(rows[i], scans[i], cells.get(read.places[i], "")) for i in kept),
+        cleaned=tuple(
+            cleaned_row(rows[i], scans[i], cells.get(read.places[i], ""), decided[read.places[i]]) for i in kept
+        ),
     )
     progress("done", 1.0)
     return check, read

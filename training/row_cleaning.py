@@ -18,7 +18,10 @@ from model.masking import KINDS, mask_personal_data
 from model.normalising import fold, split_words
 from training.heads import JOBS, ROWS_WORTH_PROCESSES
 from training.leaks import LeakFinder
+from training.provenance import is_independent, weights_of
 
+# What `rows apply-decisions` writes beside a label.
+DECISION_COLUMNS = ("decision", "label_before")
 MASKED, COPY, SECRET = "masked", "exact copy", "secret"
 CLEANED = (
     *(
@@ -35,6 +38,7 @@ CLEANED = (
         "jurisdiction",
     ),
     *("complete", "label_source", "confidentiality", "language", "channel", "not_agency", "not_sector"),
+    *DECISION_COLUMNS,
 )
 _TOGETHER = 2_000
 _TOKEN = re.compile(rf"\[({'|'.join(KINDS)})\]")
@@ -86,8 +90,10 @@ def _scan_rows(rows: Sequence[LabelledRow]) -> list[Scan]:
 def _scan_row(row: LabelledRow, finder: LeakFinder | None) -> Scan:
     complaint = row.complaint
     text, cuts = finder.cut(complaint.text) if finder else (complaint.text, [])
-    masked = [mask_personal_data(each) for each in (complaint.title, text, complaint.location)]
-    personal = _tokens(masked) - _tokens([complaint.title, text, complaint.location])
+    title, more = finder.cut(complaint.title) if finder else (complaint.title, [])
+    cuts = [*cuts, *more]
+    masked = [mask_personal_data(each) for each in (title, text, complaint.location)]
+    personal = _tokens(masked) - _tokens([title, text, complaint.location])
     words = " ".join(split_words(fold(f"{masked[0]} {masked[1]}")))
     return Scan(
         title=masked[0],
@@ -111,11 +117,13 @@ def exact_copies(
 ) -> tuple[dict[int, int], tuple[tuple[str, ...], ...]]:
     """Rows to leave out, each with the row it is a copy of; and ids of rows whose copies carry another sector.
 
-    A copy with the same words is left out where it adds no label; the first stays. Copies that contradict all stay.
+    A copy with the same words is left out where it adds no label; the one that weighs most stays, or else the first.
+    Copies that contradict all stay. Secret rows are left out by themselves, and no copy for their sake.
     """
+    fair, weights = is_independent(rows), weights_of(rows)
     together: dict[str, list[int]] = {}
     for i, scan in enumerate(scans):
-        if scan.words:
+        if scan.words and rows[i].confidentiality is not Confidentiality.RAHASIA:
             together.setdefault(f"{rows[i].complaint.region} {scan.words}", []).append(i)
     copies: dict[int, int] = {}
     conflicts = []
@@ -125,7 +133,7 @@ def exact_copies(
         if len({rows[i].sector for i in members} - {None}) > 1:
             conflicts.append(tuple(rows[i].id for i in members))
         firsts: list[int] = []
-        for i in sorted(members, key=lambda i: (-len(_labels(rows[i])), i)):
+        for i in sorted(members, key=lambda i: (-len(_labels(rows[i])), not fair[i], -weights[i], i)):
             first = next((f for f in firsts if _labels(rows[i]) <= _labels(rows[f])), None)
             if first is None:
                 firsts.append(i)
@@ -141,19 +149,23 @@ def _labels(row: LabelledRow) -> set[tuple[str, object]]:
 
 def changes_of(read: RowsRead, scans: Sequence[Scan], copies: dict[int, int]) -> Iterable[Change]:
     for i, (row, scan, (file, number)) in enumerate(zip(read.rows, scans, read.places, strict=True)):
+        if row.confidentiality is Confidentiality.RAHASIA:
+            yield Change(file, number, row.id, SECRET, "")
+            continue
         for kind, words in scan.cuts:
             yield Change(file, number, row.id, kind, mask_personal_data(words))
         if scan.personal:
             detail = ", ".join(f"{count} {kind}" for kind, count in sorted(scan.personal.items()))
             yield Change(file, number, row.id, MASKED, detail)
-        if row.confidentiality is Confidentiality.RAHASIA:
-            yield Change(file, number, row.id, SECRET, "")
-        elif i in copies:
+        if i in copies:
             yield Change(file, number, row.id, COPY, read.rows[copies[i]].id)
 
 
-def cleaned_row(row: LabelledRow, scan: Scan, raw_agency: str) -> dict[str, object]:
-    """A row under `CLEANED`; the agency of a region without a file keeps its spelling."""
+def cleaned_row(row: LabelledRow, scan: Scan, raw_agency: str, decisions: Sequence[str]) -> dict[str, object]:
+    """A row under `CLEANED`; the agency of a region without a file keeps its spelling.
+
+    `decisions` are the cells of `DECISION_COLUMNS`: what was decided about a suspect label isn't asked again.
+    """
     code = row.complaint.region
     agencies = load_region(code).all_agencies if _has_file(code) else {}
     agency = agencies[row.agency].name if row.agency in agencies else "" if agencies else raw_agency
@@ -171,6 +183,7 @@ def cleaned_row(row: LabelledRow, scan: Scan, raw_agency: str) -> dict[str, obje
         "channel": row.channel,
         "not_agency": SEPARATOR.join(agencies[each].name for each in row.not_agencies if each in agencies),
         "not_sector": SEPARATOR.join(row.not_sectors),
+        **dict(zip(DECISION_COLUMNS, decisions, strict=True)),
     }
 
 

@@ -19,6 +19,7 @@ from data.writing import whole_file
 from model.masking import mask_personal_data
 from training.mapping import ColumnMapping
 from training.row_check import Source
+from training.row_cleaning import DECISION_COLUMNS
 from training.suspects import CONFIDENT, COPIES, UNSURE, Suspect
 
 SHEET_COLUMNS = (
@@ -27,7 +28,7 @@ SHEET_COLUMNS = (
 )
 KEEP, CHANGE, EMPTY = "tetap", "ganti", "kosongkan"
 DECISIONS = {KEEP: KEEP, "keep": KEEP, CHANGE: CHANGE, "change": CHANGE, EMPTY: EMPTY, "empty": EMPTY}
-DECIDED, BEFORE = "decision", "label_before"
+DECIDED, BEFORE = DECISION_COLUMNS
 _EXPECTED = f"{KEEP}, {CHANGE} or {EMPTY}, or nothing if undecided"
 _LABEL_EXPECTED = "a sector's code or name, or an agency's name as the region file knows it"
 # What a cell that a spreadsheet would work out begins with (OWASP, "CSV Injection").

@@ -105,6 +105,38 @@ def test_a_comparison_with_an_earlier_champion_does_not_count(registry: Registry
         registry.promote("2", "siti", WHY)
 
 
+def test_a_refusal_is_lifted_only_by_as_many_rows_of_the_same_region(registry: Registry) -> None:
+    def note(rows: int, region: str, *refusals: str) -> None:
+        facts = {"rows": rows, "region": region, "refusals": list(refusals)}
+        registry.note_comparison(1, 2, "siti", facts)
+
+    note(2000, "kab-tangerang", "accuracy: 0.900 -> 0.800")
+    note(25, "kab-tangerang")
+    note(3000, "kota-surabaya")
+    with pytest.raises(PromotionRefused, match="accuracy"):
+        registry.promote("2", "siti", WHY)
+    note(2000, "kab-tangerang")
+    assert registry.promote("2", "siti", WHY) == 2
+
+
+def test_what_was_rolled_back_is_compared_anew(registry: Registry) -> None:
+    compare(registry)
+    registry.promote("2", "siti", WHY)
+    registry.rollback("siti", "salah kirim")
+    with pytest.raises(PromotionRefused, match="not compared with the champion 1"):
+        registry.promote("2", "siti", WHY)
+    compare(registry)
+    assert registry.promote("2", "siti", WHY) == 2
+
+
+def test_what_lies_beside_a_bundle_is_not_registered(registry: Registry, tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (folder / "Thumbs.db").write_bytes(b"x")
+    (folder / "catatan").mkdir()
+    number = registry.register(folder, "siti")
+    assert registry.problems_of(number) == []
+
+
 def test_rollback_goes_back_one_champion_at_a_time(registry: Registry, tiny_bundle: Path) -> None:
     compare(registry)
     registry.promote("2", "siti", WHY)
@@ -115,6 +147,15 @@ def test_rollback_goes_back_one_champion_at_a_time(registry: Registry, tiny_bund
         registry.rollback("budi", "salah kirim")
     assert [entry.by for entry in registry.record.entries()][-2:] == ["budi", "budi"]
     assert differences(registry) == []
+
+
+def test_who_says_instead_of_which_goes_back_only_once(registry: Registry) -> None:
+    registry.promote("2", "siti", WHY, override="percobaan satu hari saja")
+    assert registry.rollback("budi", "salah kirim", "2") == 1
+    before = len(registry.record.entries())
+    with pytest.raises(RegistryBusy, match="The champion is 1 by now, not 2"):
+        registry.rollback("siti", "salah kirim", "2")
+    assert (registry.alias("champion"), len(registry.record.entries())) == (1, before)
 
 
 def test_rollback_to_a_spoilt_version_is_refused(registry: Registry) -> None:

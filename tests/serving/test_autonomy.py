@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,12 +12,12 @@ from data.complaint import Complaint
 from model.bundle import Bundle
 from model.promise import lower_bound, upper_bound
 from model.routing import Outcome
-from serving.autonomy import FEWEST_CHECKS, keep_earned
+from serving.autonomy import FEWEST_CHECKS, MOST_CHECKS, keep_earned
 from serving.case import Verdict
 from serving.checks import CheckShares
 from serving.events import EventType
 from serving.outbox import Outbox
-from serving.policy import PROGRAM, changes, set_target, switch_agency
+from serving.policy import PROGRAM, audits_of, changes, set_target, switch_agency
 from serving.store import Store
 from serving.tables import audit
 from serving.triage import Intake, Triage
@@ -164,17 +165,72 @@ def test_nothing_is_switched_where_nothing_was_promised(checked: Triage, monkeyp
 
 
 def test_the_desks_own_target_counts(checked: Triage) -> None:
+    check(checked, 24, 16)
     set_target(checked.store, REGION, 0.5, by=BY, reason="uji", clock=checked.now)
-    check_before = keep_earned(checked.store, checked.at_work, REGION, checked.now)
-    assert check_before == []
+    checked.follow_policies()
+    assert earn(checked) == []
+    set_target(checked.store, REGION, 0.9, by=BY, reason="uji", clock=checked.now)
+    checked.follow_policies()
+    assert earn(checked) == [(ROADS, False)]
+
+
+def test_a_target_set_by_a_person_is_told(checked: Triage) -> None:
+    set_target(checked.store, REGION, 0.5, by=BY, reason="uji", clock=checked.now)
     told = [each for each in Outbox(checked.store).after(0, 100) if each.type is EventType.AUTONOMY_CHANGED]
     assert [(each.data["agency"], each.data["target"], each.data["by_program"]) for each in told] == [
         (None, 0.5, False)
     ]
 
 
+def test_checks_count_whichever_bundle_answered_and_only_the_newest(checked: Triage, promised: float) -> None:
+    check(checked, 5, 15)
+    checked.renew(replace(checked.bundle, version="another"))
+    check(checked, 0, FEWEST_CHECKS - 21)
+    assert earn(checked) == []
+    check(checked, 0, 1)
+    assert earn(checked) == [(ROADS, False)]
+
+
+def test_what_an_agency_did_long_ago_is_forgotten(checked: Triage, promised: float) -> None:
+    check(checked, 0, FEWEST_CHECKS - 1)
+    check(checked, MOST_CHECKS, 0)
+    assert earn(checked) == []
+
+
+def test_a_case_that_was_sent_back_counts_once(checked: Triage, promised: float) -> None:
+    check(checked, 0, FEWEST_CHECKS - 1)
+    case = checked.receive(Intake(Complaint(ROAD)))
+    for agency in (ROADS, OTHER_OFFICE):
+        checked.claim(case.id, by="budi")
+        checked.decide(case.id, Verdict(case.answer.sector, agency, case.urgency or 0), by="budi", claimed=True)
+        if agency == ROADS:
+            checked.give_back(case.id, ROADS, "bukan urusan kami", by="budi")
+    audited = audits_of(checked.store, REGION)[ROADS]
+    assert (audited.checked, audited.right) == (FEWEST_CHECKS, 0)
+    assert earn(checked) == [(ROADS, False)]
+
+
 def test_upkeep_looks_once_an_hour(checked: Triage, promised: float) -> None:
     upkeep = Upkeep(checked, keep_retention=False)
-    check(checked, 20, 16)
     upkeep.once()
+    check(checked, 20, 16)
+    at = upkeep._watched_at
+    checked.now = lambda: at + timedelta(minutes=59)
+    upkeep.once()
+    assert changes(checked.store, REGION, 10) == []
+    checked.now = lambda: at + timedelta(minutes=61)
+    upkeep.once()
+    assert [each.changed_by for each in changes(checked.store, REGION, 10)] == [PROGRAM]
+
+
+def test_what_an_agency_has_lost_is_seen_though_looking_at_the_cases_fails(
+    checked: Triage, promised: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(checked, 20, 16)
+
+    def fail(*_: object) -> None:
+        raise ValueError("spoilt")
+
+    monkeypatch.setattr("serving.upkeep.Watch.look", fail)
+    Upkeep(checked, keep_retention=False).once()
     assert [each.changed_by for each in changes(checked.store, REGION, 10)] == [PROGRAM]

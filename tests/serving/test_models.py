@@ -61,13 +61,23 @@ def test_a_reload_follows_the_champion(triage: Triage, registry: Registry) -> No
     assert models.follow(lambda: models.source).version == version_of(registry, "1")
 
 
-def test_an_alias_or_a_version_may_be_asked_for_by_name(triage: Triage, registry: Registry) -> None:
+def test_the_champion_may_be_asked_for_by_name_and_is_followed_from_then_on(triage: Triage, registry: Registry) -> None:
     told: list[Path] = []
-    models = Models(triage, registry.folder, tell=told.append)
-    assert models.reload("challenger").version == version_of(registry, "2")
-    assert models.reload("1").version == version_of(registry, "1")
+    models = Models(triage, Path(f"{registry.folder}@challenger"), tell=told.append)
+    assert models.reload().version == version_of(registry, "2")
     assert models.reload("champion").version == version_of(registry, "1")
-    assert [place.name for place in told] == ["registry@challenger", "registry@1", "registry@champion"]
+    assert told[-1] == registry.folder
+    registry.promote("2", "siti", WHY, override=WHY)
+    assert models.reload().version == version_of(registry, "2")
+
+
+@pytest.mark.parametrize("name", ["challenger", "2", "1"])
+def test_no_version_answers_past_the_gate(triage: Triage, registry: Registry, name: str) -> None:
+    models = Models(triage, registry.folder)
+    before = models.reload()
+    with pytest.raises(BundleError, match="of a registry the champion answers"):
+        models.reload(name)
+    assert (models.bundle, models.source) == (before, registry.folder)
 
 
 @pytest.mark.parametrize("name", ["3", "juara", "../registry", "..", "versions", ".lock"])

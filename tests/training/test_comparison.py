@@ -17,7 +17,8 @@ from data.sectors import all_sectors
 from data.sentences import plain_sentences
 from model.bundle import SECTOR, URGENCY, Bundle, load_bundle
 from training.comparison import EMERGENCIES, SENTENCES, Comparison, Cost, compare
-from training.comparison_report import NUMBERS, PAGE, write_comparison
+from training.comparison_report import NUMBERS, PAGE, refusals_in_words, write_comparison
+from training.gate import Panel, judge, share_guard
 
 REGION = "kab-tangerang"
 
@@ -90,6 +91,38 @@ def test_a_slower_or_larger_bundle_is_refused_beyond_its_limit_only() -> None:
     assert not Cost("size", 10.0, 19.0, 1.9, 1.9, 2.0).refused
     assert not Cost("speed", 1.0, 1.8, 1.4, 2.2, 1.5).refused
     assert "1.80 times" in str(Cost("speed", 1.0, 1.8, 1.4, 2.2, 1.5))
+
+
+def test_too_few_rows_prove_nothing(bundle: Bundle, rows: Sequence[LabelledRow], bundle_folder: Path) -> None:
+    folders = (bundle_folder, bundle_folder)
+    few = compare(bundle, bundle, [row for row in rows if row.sector][:40], load_region(REGION), folders)
+    assert [each.split(":")[0] for each in few.refusals] == ["too few rows to tell"]
+    assert not few.has_emergencies
+    assert "no row is an emergency" in few.as_text()
+    assert refusals_in_words(few)[0].startswith("Laporannya terlalu sedikit: dengan 40 laporan")
+    assert any(each.startswith("recall: ") for each in few.unguarded)
+
+
+def test_one_emergency_more_that_is_missed_is_refused(
+    bundle: Bundle, rows: Sequence[LabelledRow], bundle_folder: Path
+) -> None:
+    found = compare(bundle, bundle, rows, load_region(REGION), (bundle_folder, bundle_folder))
+    [guard] = [each for each in found.verdicts if each.name == EMERGENCIES]
+    assert not guard.refused
+    own = np.ones(guard.rows)
+    missed = np.where(np.arange(guard.rows) == 3, 0.0, own)
+    groups = np.arange(guard.rows, dtype=np.int64)
+    counted = replace(share_guard(EMERGENCIES, [own, missed], own), is_counted=True)
+    assert judge([Panel([counted], groups)])[0].refused
+    assert not judge([Panel([share_guard(EMERGENCIES, [own, missed], own)], groups)])[0].refused
+
+
+def test_every_refusal_is_told_in_indonesian_too(harmed: Comparison) -> None:
+    slower = Cost("speed", 1.0, 2.0, 1.9, 2.1, 1.5)
+    told = refusals_in_words(replace(harmed, costs=(slower,)))
+    assert len(told) == len(replace(harmed, costs=(slower,)).refusals) > 1
+    assert told[-1] == "Waktu untuk satu laporan (ms): 1,00 menjadi 2,00, 2,00 kali; batasnya 1,5 kali"
+    assert any(each.startswith("Sektor benar: ") and " menjadi " in each and "(selisih \u2212" in each for each in told)
 
 
 def test_the_page_says_the_verdict_in_indonesian_and_nothing_a_citizen_wrote(

@@ -35,12 +35,12 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    """Forty written sentences as a row file."""
+    """Sixty-four written sentences as a row file."""
     path = tmp_path / "later.csv"
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["id", "received_at", "sector", "text"])
-        for i, (sector, text) in enumerate(plain_sentences(SECTOR)[::13][:40]):
+        for i, (sector, text) in enumerate(plain_sentences(SECTOR)[::8][:64]):
             writer.writerow([i, f"2031-01-{1 + i % 28:02d}", sector, f"{text} Mohon perhatian."])
     return path
 
@@ -54,7 +54,7 @@ def test_a_bundle_goes_from_registered_to_champion_and_back(bundle_folder: Path,
     assert isinstance(refused.exception, DisposisiError)
     assert "not compared" in str(refused.exception)
     compared = models("compare", "champion", "challenger", rows, "--region", REGION, *where, "--json", "--by", "siti")
-    assert json.loads(compared.stdout)["rows"] == 40
+    assert json.loads(compared.stdout)["rows"] == 64
     costs = {each["name"]: each for each in json.loads(compared.stdout)["costs"]}
     assert costs["size"]["low"] == 1.0
     assert compared.exit_code == 0
@@ -62,7 +62,7 @@ def test_a_bundle_goes_from_registered_to_champion_and_back(bundle_folder: Path,
     assert "Version 1 is the champion again" in models("rollback", *where, *who).stdout
     assert "      1  champion" in models("list", *where).stdout
     shown = models("show", "2", *where).stdout
-    assert "siti: compare 2 with champion 1 on 40 rows" in shown
+    assert "siti: compare 2 with champion 1 on 64 rows" in shown
     assert "baris Januari" in shown
     assert "All 2 versions" in models("verify", *where).stdout
 
@@ -87,7 +87,7 @@ def test_bundles_outside_the_registry_are_compared_without_one(
     since = ("--since", "02/01/2031")
     found = models("compare", bundle_folder, other, rows, "--region", REGION, "--report", report, *since)
     assert found.exit_code == 0
-    assert "on 38 rows" in found.stdout
+    assert "on 61 rows" in found.stdout
     assert (report / "index.html").is_file()
     assert not registry.exists()
 

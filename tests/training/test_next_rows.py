@@ -123,7 +123,8 @@ def test_the_sheet_holds_unlabelled_rows_without_the_bundles_answers(bundle_fold
     assert not {"r0", "r1"} & {row["id"] for row in sheet.rows}
     for row in sheet.rows:
         assert set(row) == set(SHEET_COLUMNS)
-        assert (row["agency"], row["sector"], row["label_source"]) == ("", "", "human-blind")
+        source = "human-blind" if row["chosen"] == "acak" else "human-chosen"
+        assert (row["agency"], row["sector"], row["label_source"]) == ("", "", source)
 
 
 def test_rows_the_bundle_was_trained_on_are_not_asked_again(

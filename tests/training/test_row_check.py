@@ -21,6 +21,7 @@ from training.check_report import CHANGES, CLEAN_ROWS, PAGE, REJECTED, check_tex
 from training.leaks import ADDRESSEE, ROUTING, LeakFinder
 from training.mapping import header_names
 from training.row_check import RowCheck, check_sources, read_sources
+from training.row_cleaning import COPY, SECRET
 
 REGION = load_region("kab-tangerang")
 HEADER = ("id", "received_at", "text", "agency")
@@ -62,6 +63,42 @@ def test_rows_with_nothing_wrong_are_fit(tmp_path: Path) -> None:
     assert (check.rows, check.readable, check.labelled, check.copies, len(check.changes)) == (24, 24, 24, 0, 0)
     assert [(each.code, each.rows) for each in check.sectors] == [("public-works", 12), ("environment", 12)]
     assert check_text(check).startswith("Fit to train on.")
+
+
+def test_the_programs_own_answers_are_counted_and_are_no_labels(tmp_path: Path) -> None:
+    *rows, (_, day, text, agency) = good_rows()
+    alike = [("m1", day, text, WASTE, "machine"), ("p1", day, text, agency, "human-blind")]
+    lines = [(*HEADER, "label_source"), *((*row, "") for row in rows), *alike]
+    check = checked(write(tmp_path / "rows.csv", lines))[0]
+    assert (check.readable, check.labelled, check.machine, check.conflicts) == (25, 24, 1, ())
+    assert [row["id"] for row in check.cleaned if row["text"] == text] == ["p1"]
+    assert "1 rows are the program's own answers (machine)" in check_text(check)
+
+
+def test_of_copies_the_fairest_label_stays_and_a_secret_one_takes_none_along(tmp_path: Path) -> None:
+    header = (*HEADER, "label_source", "confidentiality", "decision")
+    text, other = "Jalan rusak di depan pasar lama", "Sampah di bantaran kali"
+    rows = [
+        *((*row, "", "", "") for row in good_rows()),
+        ("a1", "2024-01-03", text, ROADS, "human-accepted", "", ""),
+        ("a2", "2024-01-04", text, ROADS, "human-blind", "", "tetap"),
+        ("s1", "2024-01-03", f"Yth. Dinas Perhubungan, {other}", WASTE, "", "rahasia", ""),
+        ("s2", "2024-01-04", other, WASTE, "", "", ""),
+    ]
+    check = checked(write(tmp_path / "rows.csv", [header, *rows]))[0]
+    kept = {str(row["id"]): row for row in check.cleaned}
+    assert {"a2", "s2"} <= set(kept)
+    assert not {"a1", "s1"} & set(kept)
+    assert kept["a2"]["decision"] == "tetap"
+    assert [(each.id, each.kind, each.detail) for each in check.changes] == [("a1", COPY, "a2"), ("s1", SECRET, "")]
+
+
+def test_an_addressee_in_the_title_is_cut_too(tmp_path: Path) -> None:
+    header = (*HEADER, "title")
+    rows = [*((*row, "") for row in good_rows()), ("t", "2024-01-03", "Bus terlambat", BUSES, "Yth. Dishub, bus kota")]
+    check = checked(write(tmp_path / "rows.csv", [header, *rows]))[0]
+    assert check.leaks == {ADDRESSEE: 1}
+    assert [row["title"] for row in check.cleaned if row["id"] == "t"] == ["bus kota"]
 
 
 @pytest.mark.parametrize(

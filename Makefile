@@ -39,12 +39,12 @@ $(BUNDLE)/manifest.json: | .venv/ready
 	  { $(APT) update && $(APT) -y install python3-venv; } || \
 	  { echo "Python's venv is missing; as root: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 .venv/dev: .venv/ready requirements-dev.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -r requirements-dev.lock
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check --no-deps -r requirements-dev.lock
 	touch $@
 
 # The desk's tests drive a real browser; Playwright's driver needs libatomic. Without the right to install them these

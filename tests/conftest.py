@@ -44,6 +44,13 @@ _THOROUGH = (
     "test_evaluation.py::",
     "test_report.py::",
     "test_loop.py::test_six_corrections",
+    "test_desk_by_keyboard.py::test_many_cases_are_decided_by_keyboard_alone[50]",
+    "test_desk_by_keyboard.py::test_two_browsers_on_one_queue_decide_every_case_once[200]",
+    "test_encoder.py::test_the_service_says_what_its_encoder_costs",
+    "test_encoder.py::test_the_bundle_gives_scikit_learns_probabilities",
+    "test_fitting.py::test_a_recipes_text_steps_are_the_bundles[encoder]",
+    "test_bundle.py::test_hundreds_of_real_complaints",
+    "test_bundle.py::test_a_recipe_without_some_steps_gets_scikit_learns_probabilities",
     "test_text.py::test_hostile_text",
 )
 

@@ -312,7 +312,8 @@ def test_guessing_the_present_password_makes_wait(client: TestClient) -> None:
 def test_who_may_not_review_sees_no_cases(anonymous_client: TestClient, access: Access, case: Case) -> None:
     access.change_password("rina", access.create_moderator("rina", ["data"]), PASSWORD)
     sign_in(anonymous_client, PASSWORD, "rina")
-    for path in ("/antrean", f"/kasus/{case.id}"):
+    assert anonymous_client.get("/antrean").headers["location"] == "/model"
+    for path in ("/antrean/jumlah", f"/kasus/{case.id}"):
         page = checked_page(anonymous_client.get(path), 403)
         assert "tidak berhak" in page.text
         assert RUBBISH not in page.text

@@ -299,7 +299,7 @@ def pages(queue: Queue, tries: int) -> dict[str, list[str]]:
 
 
 def _rarest_and_commonest(queue: Queue, region: str) -> tuple[str, str]:
-    agencies = queue.counts(region).by_agency
+    agencies = {code: count for (where, code), count in queue.counts(region).by_agency.items() if where == region}
     return min(agencies, key=lambda code: agencies[code]), max(agencies, key=lambda code: agencies[code])
 
 

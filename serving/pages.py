@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ class MessagePage:
 
 def render(template: str, page: Any, visitor: Session | None, status: int = 200) -> HTMLResponse:
     """The page, a dataclass, in its template. Templates see its fields, and `visitor`: who is signed in, if anybody."""
-    return HTMLResponse(environment.get_template(template).render(asdict(page), visitor=visitor), status)
+    fields = {each.name: getattr(page, each.name) for each in fields_of(page)}
+    return HTMLResponse(environment.get_template(template).render(fields, visitor=visitor), status)
 
 
 def message(page: MessagePage, visitor: Session | None, status: int) -> HTMLResponse:

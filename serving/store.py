@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -529,7 +530,10 @@ def _wanted(query: Any, wanted: Wanted) -> Any:
     return query
 
 
+@cache
 def _whole_cases() -> Any:
+    """Cases with their answer, last verdict that stands and last return; conditions are put on it, which copies it."""
+
     def latest(table: Table) -> Any:
         own = table.alias()
         query = select(func.max(own.c.id)).where(own.c.case_id == cases.c.id)

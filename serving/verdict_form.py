@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from data.complaint import Jurisdiction, Urgency
 from data.region import Agency, Region
@@ -93,15 +94,16 @@ def parse_verdict(region: Region, answer: Answer, sent: SentForm, *, blind: bool
     return (None, problems) if problems else (verdict, [])
 
 
-def all_offices(region: Region) -> list[Office]:
+@lru_cache(maxsize=32)  # a page asks five times, and a region has some hundreds of them
+def all_offices(region: Region) -> tuple[Office, ...]:
     """Every sector with the agency that answers for it, then every area's office; no two have one label."""
     named = Counter(agency.name for agency in region.all_agencies.values())
-    return [
+    return tuple(
         Office(f"{agency.code}/{sector}", f"{name}: {sector_name(sector)}", agency, sector)
         for agency in region.all_agencies.values()
         for name in [_name_with_district(region, agency) if named[agency.name] > 1 else agency.name]
         for sector in agency.sectors or ((agency.label_sector,) if agency.label_sector else ())
-    ]
+    )
 
 
 def _name_with_district(region: Region, agency: Agency) -> str:
@@ -180,7 +182,7 @@ def _without_agency(kind: Kind, answer: Answer, sent: SentForm, problems: list[s
     return Verdict("", "", urgency, sent.catatan, kind, reason=reason, reply=reply, merged_into=merged_into)
 
 
-def _named(offices: list[Office], written: str, what: str, problems: list[str]) -> Office | None:
+def _named(offices: Sequence[Office], written: str, what: str, problems: list[str]) -> Office | None:
     """The office of a label, or the only one of that name, or the only one whose label holds what was written."""
     wanted = " ".join(written.split()).casefold()
     if not wanted:

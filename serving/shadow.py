@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, and_, case, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, case, func, insert, select
 
 from data.complaint import Complaint
 from data.errors import DisposisiError
@@ -24,6 +24,7 @@ from serving.tables import answers, cases, events, reviews, shadow_answers
 from serving.triage import Triage
 
 EVERY_SECONDS = 5.0
+NEWEST = 5_000
 # A case costs some milliseconds; what comes faster than this is passed over, the oldest first.
 MOST_A_ROUND = 20
 _COMES_IN = (EventType.ROUTED.value, EventType.REVIEW_REQUESTED.value)
@@ -142,7 +143,15 @@ class Compared:
 
 
 def compare_challengers(store: Store, region: str) -> list[Compared]:
-    """Every challenger that has answered in a region, the latest first."""
+    """Every challenger that has answered in a region, the latest first, by the newest `NEWEST` answers of each."""
+    # Bounded, and from the index: a board is looked at often, and a database may hold a hundred thousand of them.
+    newest = (
+        select(shadow_answers.c.case_id, shadow_answers.c.agency)
+        .where(shadow_answers.c.model_version == bindparam("version"))
+        .order_by(shadow_answers.c.answered_at.desc())
+        .limit(NEWEST)
+        .subquery()
+    )
     is_blind = and_(
         reviews.c.case_id == cases.c.id,
         reviews.c.label_source == LabelSource.HUMAN_BLIND.value,
@@ -155,19 +164,25 @@ def compare_challengers(store: Store, region: str) -> list[Compared]:
 
     figures: Sequence[ColumnElement[int]] = (
         func.count(),
-        count_of(shadow_answers.c.agency == answers.c.agency),
+        count_of(newest.c.agency == answers.c.agency),
         count_of(reviews.c.id.is_not(None)),
         count_of(reviews.c.agency == answers.c.agency),
-        count_of(reviews.c.agency == shadow_answers.c.agency),
+        count_of(reviews.c.agency == newest.c.agency),
     )
     query = (
-        select(shadow_answers.c.model_version, *figures)
-        .join(cases, cases.c.id == shadow_answers.c.case_id)
+        select(*figures)
+        .select_from(newest)
+        .join(cases, cases.c.id == newest.c.case_id)
         .join(answers, answers.c.case_id == cases.c.id)
         .outerjoin(reviews, is_blind)
         .where(cases.c.region == region)
-        .group_by(shadow_answers.c.model_version)
-        .order_by(func.max(shadow_answers.c.answered_at).desc())
     )
+    by_time = func.max(shadow_answers.c.answered_at).desc()
+    versions = select(shadow_answers.c.model_version).group_by(shadow_answers.c.model_version).order_by(by_time)
     with store.reading() as connection:
-        return [Compared(*row) for row in connection.execute(query)]
+        counted: list[list[Any]] = [
+            [version, *connection.execute(query, {"version": version}).one()]
+            for version in connection.scalars(versions).all()
+        ]
+    found = [Compared(*row) for row in counted]
+    return [each for each in found if each.count]

@@ -54,7 +54,7 @@ class SignalView:
     name: str
     usual: str
     now: str
-    state: str
+    since: str
     what_to_do: str
     is_alarm: bool
 
@@ -157,11 +157,10 @@ def _challenger_view(found: Compared) -> ChallengerView:
 
 def _signal_view(alarm: Alarm) -> SignalView:
     usual, now = (_figure(alarm.signal, value) for value in (alarm.usual, alarm.now))
-    state = f"peringatan sejak {clock(alarm.since)}" if alarm.is_on else "seperti biasa"
     is_other_way = alarm.size > 0 if alarm.signal is Signal.CONFIDENCE else alarm.size < 0
     advice = (_OTHER_WAY if is_other_way else WHAT_TO_DO).get(alarm.signal, WHAT_TO_DO[alarm.signal])
     what_to_do = advice if alarm.is_on else ""
-    return SignalView(SIGNAL_NAMES[alarm.signal], usual, now, state, what_to_do, alarm.is_on)
+    return SignalView(SIGNAL_NAMES[alarm.signal], usual, now, clock(alarm.since), what_to_do, alarm.is_on)
 
 
 def _figure(signal: Signal, value: float) -> str:

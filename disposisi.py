@@ -75,7 +75,7 @@ def train(
     from training.recipe import find_recipe
 
     chosen = find_recipe(recipe)
-    check_free(into, replaceable=is_bundle if replace else None)
+    check_free(into, replaceable=is_bundle if replace else None, way_out=", or replace an old bundle with --replace")
     with _progress("Training") as progress:
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
@@ -128,6 +128,7 @@ def evaluate(
     from data.rows import read_rows
     from data.writing import check_free
     from model.bundle import load_bundle
+    from model.registry import find_bundle
     from training.answers import answer_rows
     from training.evaluation import measure
     from training.provenance import fair_rows
@@ -136,7 +137,7 @@ def evaluate(
         check_free(report)
     elif learn_from:
         raise DisposisiError("--learn-from draws a curve in the report. Say where that goes with --report DIR.")
-    loaded = load_bundle(bundle)
+    loaded = load_bundle(find_bundle(bundle))
     with _progress("Evaluating") as progress:
         progress("reading rows", 0.0)
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)

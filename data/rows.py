@@ -129,10 +129,14 @@ class _RowReader:
     into: RowsRead
     ids: dict[str, str] = field(default_factory=dict)
     files: int = 0
+    names: set[str] = field(default_factory=set)
     unresolved: Counter[str] = field(default_factory=Counter)
 
     def read_file(self, path: Path) -> None:
         table = read_table(path, HEADER_NAMES)
+        if table.file in self.names:  # each week's cleaned rows have the same name
+            table = replace(table, file=str(path))
+        self.names.add(table.file)
         columns = match_columns(table)
         if "text" not in columns and not (table.rows and all(row.problem for row in table.rows)):
             # Without a known name the first row may be a citizen's words, so it isn't shown.

@@ -63,7 +63,7 @@ def whole_folder(path: Path, *, replaceable: Callable[[Path], bool] | None = Non
             raise
 
 
-def check_free(path: Path, *, replaceable: Callable[[Path], bool] | None = None) -> None:
+def check_free(path: Path, *, replaceable: Callable[[Path], bool] | None = None, way_out: str = "") -> None:
     """Raise `OutputExists` or `CannotWrite` unless `whole_folder` may write to `path`; ask before long work."""
     above = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
     if above != path.absolute() and not above.is_dir():
@@ -73,7 +73,7 @@ def check_free(path: Path, *, replaceable: Callable[[Path], bool] | None = None)
     if not path.exists() or not any(path.iterdir()):
         return
     if replaceable is None:
-        raise OutputExists(f"{path} is there already. Choose another name, or replace an old bundle with --replace.")
+        raise OutputExists(f"{path} is there already. Choose another name{way_out}.")
     if not replaceable(path):
         raise OutputExists(f"{path} holds something else than a bundle, so it isn't replaced. Choose another name.")
 

@@ -17,7 +17,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,7 +74,13 @@ class Registry:
         if which in ALIASES:
             found = self.alias(which)
             if found is None:
-                raise RegistryError(f"The registry {self.folder} has no {which} yet.")
+                raise RegistryError(f"The registry {self.folder} has no {which} yet. See: disposisi models list")
+            try:
+                self._require_recorded(which, found, self.record.entries())
+            except RegistryError:
+                if self.alias(which) == found:
+                    raise
+                return self.number(which)  # it was changed between the two looks
         else:
             found = int(which) if which.isascii() and which.isdigit() else 0
         if not (self.folder / _VERSIONS / str(found) / MANIFEST).is_file():
@@ -135,8 +141,8 @@ class Registry:
             refusals = self._refusals(champion, number) if champion is not None else []
             if refusals and not override:
                 raise PromotionRefused(
-                    f"Version {number} is not promoted: {'; '.join(refusals)}. Train it better, or promote it all the "
-                    "same with --override and the reason in words, which stays in the record."
+                    f"Version {number} is not promoted: {'; '.join(refusals)}. Compare it on enough rows, train it "
+                    "better, or promote it all the same with --override and the reason in words, kept in the record."
                 )
             challenger = self.alias(CHALLENGER)
             self._do(
@@ -210,7 +216,7 @@ class Registry:
     def _refusals(self, champion: int, number: int) -> list[str]:
         compared = self.standing(champion, number)
         if compared is None:
-            return [f"{NOT_COMPARED} {champion} (disposisi models compare champion {number} ROWS)"]
+            return [f"{NOT_COMPARED} {champion} (disposisi models compare champion {number} ROWS --region CODE)"]
         return [str(each) for each in compared.facts.get("refusals", [])]
 
     def _require_whole(self, number: int) -> None:
@@ -254,6 +260,11 @@ class Registry:
                 ) from None
             try:
                 self.record.cut_torn_end()
+                if broken := self.record.broken_links():
+                    raise RegistryError(
+                        f"Line {broken[0]} of {self.record.path} doesn't follow the line before it: somebody changed "
+                        "the record by hand. Put it back from a backup; disposisi models verify tells all differences."
+                    )
                 self._settle()
                 yield
             except BaseException as error:
@@ -275,18 +286,24 @@ class Registry:
         if pending := self.pending():
             (shelf / _STAGED).rename(shelf / str(pending))
             sync_folder(shelf)
-        before = entries[-2] if len(entries) > 1 else None
         for name in ALIASES:
             found, wanted = self.alias(name), last.alias(name) if last else None
             if found == wanted:
                 continue
-            if found != (before.alias(name) if before else None):
-                raise RegistryError(
-                    f"The alias {name} says {found or 'nothing'}, the record {wanted or 'nothing'}: somebody "
-                    "changed it by hand. Put back what the record says; disposisi models verify tells all differences."
-                )
+            self._require_recorded(name, found, entries)
             AliasFile(self.folder / name).put(wanted)
         self._clear()
+
+    def _require_recorded(self, name: str, found: int | None, entries: Sequence[Entry]) -> None:
+        """Raise `RegistryError` for an alias that is neither as after the record's last line nor as before it."""
+        said = [entry.alias(name) for entry in entries[-2:]] + ([None] if len(entries) < 2 else [])
+        if found not in said:
+            wanted = entries[-1].alias(name) if entries else None
+            way_out = f"write {wanted} into {self.folder / name}" if wanted else f"remove {self.folder / name}"
+            raise RegistryError(
+                f"The alias {name} says {found or 'nothing'}, the record {wanted or 'nothing'}: somebody changed it by "
+                f"hand. Put back what the record says ({way_out}); disposisi models verify tells all differences."
+            )
 
     def _clear(self) -> None:
         for left in self.leftovers():
@@ -336,7 +353,10 @@ def open_registry(folder: Path) -> Registry:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         found = None
     if found != FORMAT:
-        raise RegistryError(f"The registry {folder} has format {found!r}; this program reads format {FORMAT}.")
+        raise RegistryError(
+            f"{folder / _MARK} says format {found!r}; this program reads format {FORMAT}. Put the file back from a "
+            "backup."
+        )
     return Registry(folder)
 
 

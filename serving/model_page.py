@@ -438,9 +438,19 @@ def _commands(models: Models, folder: Path | None, view: RegistryView | None) ->
         CommandView("Ambil laporan yang sudah diputuskan", "disposisi rows export --out BARIS.csv --database DATABASE"),
         CommandView("Periksa dan bersihkan baris", f"disposisi rows check BARIS.csv {code} --out PERIKSA"),
         CommandView("Cari label yang meragukan", f"disposisi rows suspects {clean} {code} --out LABEL.xlsx"),
-        CommandView("Latih model", f"disposisi train {clean} {code} --into var/bundles/BARU"),
-        CommandView("Daftarkan sebagai penantang", f"disposisi models register var/bundles/BARU {at} --by NAMA"),
-        CommandView("Bandingkan", f"disposisi models compare champion {number} BARIS_BARU.csv {code} {at}"),
+        CommandView(
+            "Ambil keputusan atas label itu",
+            f"disposisi rows apply-decisions {clean} LABEL.xlsx {code} --out BARIS_BENAR.csv",
+        ),
+        CommandView("Latih model", f"disposisi train BARIS_LAMA.csv BARIS_BENAR.csv {code} --into var/bundles/BARU"),
+        CommandView(
+            "Daftarkan sebagai penantang",
+            f'disposisi models register var/bundles/BARU {at} --by NAMA --reason "ALASAN"',
+        ),
+        CommandView(
+            "Bandingkan, dengan kira-kira 250 laporan baru yang berlabel",
+            f"disposisi models compare champion {number} BARIS_BARU.csv {code} {at} --by NAMA --report PERBANDINGAN",
+        ),
         CommandView("Periksa keutuhan register", f"disposisi models verify {at}"),
     ]
 

@@ -109,7 +109,7 @@ class Door:
         if session.must_change:
             raise Refused(RedirectResponse(f"/sandi?lanjut={_here(request)}", 303))
         if not session.caller.may(Scope.REVIEW):
-            if request.url.path == HOME and session.caller.may(Scope.DATA):
+            if request.url.path in ("/", HOME) and session.caller.may(Scope.DATA):
                 raise Refused(RedirectResponse(DATA_HOME, 303))
             text = "Akun Anda tidak berhak memutuskan laporan. Hubungi pengelola sistem bila seharusnya berhak."
             raise Refused(message(MessagePage("Bukan untuk Anda", text, "", "/sandi", "Ganti sandi"), session, 403))

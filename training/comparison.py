@@ -39,6 +39,8 @@ from training.gate import (
 EMERGENCIES, SENTENCES, URGENT_SENTENCES = "emergencies", "sentences: sector", "sentences: emergencies"
 AGENCY = "agency: "
 SLOWER, LARGER = 1.5, 2.0
+# A bundle grows with its rows; one of all that three town halls gave has 50 MB.
+LARGE_MB = 100.0
 # The fall in accuracy that the rows must rule out.
 LEAST_TOLD = 0.05
 # The ways of being alike whose parts are guarded; others are in the evaluation's report.
@@ -52,7 +54,8 @@ _EMERGENCY = str(int(Urgency.DARURAT))
 class Cost:
     """What a complaint costs in milliseconds ("speed"), or the bundle in megabytes ("size"), of both sides.
 
-    `low` and `high`: the 95 % interval of challenger / champion. More than `limit` times as much is refused.
+    `low` and `high`: the 95 % interval of challenger / champion. More than `limit` times as much is refused, from
+    `least` on: what is small may grow.
     """
 
     name: str
@@ -61,10 +64,11 @@ class Cost:
     low: float
     high: float
     limit: float
+    least: float = 0.0
 
     @property
     def refused(self) -> bool:
-        return self.low > self.limit
+        return self.low > self.limit and self.challenger >= self.least
 
     def __str__(self) -> str:
         unit = "ms a complaint" if self.name == "speed" else "MB"
@@ -160,6 +164,8 @@ class Comparison:
         return "\n".join([*lines, "", self._verdict()])
 
     def _verdict(self) -> str:
+        if self.is_too_few and len(self.refusals) == 1:
+            return f"The gate can't tell, so it refuses the challenger: {self.refusals[0]}. Compare on more rows."
         if not self.refusals:
             return "The gate lets the challenger pass: no guarded figure is worse than chance explains."
         return "\n".join(["The gate refuses the challenger. Worse:", *(f"  {each}" for each in self.refusals)])
@@ -323,4 +329,4 @@ def _size(champion: Path, challenger: Path) -> Cost:
     """How much room the bundles take, on the disk and about as much in memory."""
     sizes = [sum(file.stat().st_size for file in folder.iterdir()) / 1e6 for folder in (champion, challenger)]
     times = sizes[1] / sizes[0]
-    return Cost("size", sizes[0], sizes[1], times, times, LARGER)
+    return Cost("size", sizes[0], sizes[1], times, times, LARGER, LARGE_MB)

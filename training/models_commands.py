@@ -126,6 +126,7 @@ def compare(
     import json
     from datetime import date
 
+    from data.errors import DisposisiError
     from data.progress import progress_bar
     from data.region import load_region
     from data.rows import read_rows
@@ -138,6 +139,10 @@ def compare(
     if report is not None:
         check_free(report)
     numbers, folders = _both(champion, challenger, registry)
+    if numbers is not None and numbers[0] == numbers[1]:
+        raise DisposisiError(
+            f"Both are version {numbers[0]}. Name two: the champion and the one that would like to be."
+        )
     bundles = [load_bundle(folder) for folder in folders]
     with progress_bar("Comparing") as progress:
         progress("reading rows", 0.0)

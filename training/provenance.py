@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.complaint import LabelledRow, Provenance
+from data.errors import TooFewRows
 from model.features import Floats
 
 Bools = NDArray[np.bool_]
@@ -63,7 +64,7 @@ def fair_rows(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[str]
     """The rows that a bundle may be measured on, and what is to be told of those left out.
 
     Left out are the program's own answers, and labels that were given with a suggestion in sight: a bundle is right
-    there by its own doing, or wrong by choice.
+    there by its own doing, or wrong by choice. Raises `TooFewRows` if that is all of them.
     """
     kept, notes = without_machine(rows)
     fair = [row for row in kept if source_of(row) not in _LEANING]
@@ -72,6 +73,8 @@ def fair_rows(rows: Sequence[LabelledRow]) -> tuple[list[LabelledRow], list[str]
             f"{left_out} rows were left out: decided with a suggestion in sight (human-accepted, human-corrected), "
             "they say more of who suggested than of what is right. Measure on human-blind or imported rows."
         )
+    if rows and not fair:
+        raise TooFewRows(f"None of the {len(rows)} rows can be measured on. {' '.join(notes)}")
     return fair, notes
 
 

@@ -41,6 +41,7 @@ def check(
     import sys
     from datetime import date
 
+    from data.errors import OutputExists
     from data.progress import progress_bar
     from data.region import load_region
     from data.writing import check_free
@@ -50,6 +51,10 @@ def check(
 
     if out is not None:
         check_free(out)
+    if save_mapping is not None and save_mapping.exists():
+        raise OutputExists(
+            f"{save_mapping} is there already, perhaps filled in by hand. Use it with --mapping, or name another file."
+        )
     found = load_region(region)
     saved = mappings.load_mapping(mapping) if mapping else None
     sources = read_sources(files, found, saved, _ask if sys.stdin.isatty() else None)
@@ -156,12 +161,13 @@ def choose(
     from data.progress import progress_bar
     from data.region import load_region
     from model.bundle import load_bundle
+    from model.registry import find_bundle
     from training.next_rows import needs_of
     from training.next_sheet import SHEET_COLUMNS, next_sheet
     from training.suspects_sheet import check_sheet, write_sheet
 
     check_sheet(out)
-    found, loaded = load_region(region), load_bundle(bundle)
+    found, loaded = load_region(region), load_bundle(find_bundle(bundle))
     with progress_bar("Choosing rows") as progress:
         progress("reading rows", 0.0)
         _, read = _read(files, found, mapping)

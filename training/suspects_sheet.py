@@ -132,7 +132,7 @@ def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 def read_decisions(path: Path, table: Table, mapping: ColumnMapping, region: Region) -> list[Decision]:
     """The decisions of a filled sheet about the rows of one file. Raises `BadRows` with all that can't be followed.
 
-    Lines of other files, and lines without a decision, are passed over.
+    Lines without a decision are passed over, and those of other files where some are of this one.
     """
     names = frozenset(fold_column(column) for column in SHEET_COLUMNS)
     sheet = read_table(path, names, lenient=True)
@@ -144,11 +144,13 @@ def read_decisions(path: Path, table: Table, mapping: ColumnMapping, region: Reg
     known = row_ids(table, mapping)
     problems: list[Problem] = []
     decisions: dict[str, Decision] = {}
+    elsewhere: Counter[str] = Counter()
     for line in sheet.rows:
         cells = {name: line.cells.get(column, "").strip() for name, column in columns.items()}
         if not cells["decision"] and not cells["new label"]:
             continue
-        if cells.get("file") not in (None, "", table.file):
+        if (file := cells.get("file", "")) not in ("", table.file):
+            elsewhere[file] += 1
             continue
         decision = _decision(cells, line, sheet.file, known, region, problems)
         if decision is None:
@@ -157,6 +159,10 @@ def read_decisions(path: Path, table: Table, mapping: ColumnMapping, region: Reg
         if (other.what, other.sector, other.agency) != (decision.what, decision.sector, decision.agency):
             what = f"{decision.id!r} is decided otherwise in row {other.row}"
             problems.append(Problem(sheet.file, line.number, columns["decision"], what, "one decision for each id"))
+    if elsewhere and not decisions and not problems:
+        files = ", ".join(f"{count} of {file}" for file, count in elsewhere.items())
+        expected = f"decisions about {table.file}: name the file that the sheet was made of, under the name it had then"
+        problems.append(Problem(sheet.file, 0, "file", f"decisions about other files alone ({files})", expected))
     if problems:
         raise BadRows(problems)
     return list(decisions.values())
@@ -222,7 +228,9 @@ def _decision(
     sector = agency = ""
     if row_id not in known:
         refuse("id", repr(row_id), "an id of the file's rows (a spreadsheet may change ids in CSV: use .xlsx)")
-    if not what:
+    if not cells["decision"]:
+        refuse("decision", f"empty beside the new label {new[:60]!r}", f"{CHANGE}, or no new label")
+    elif not what:
         refuse("decision", repr(cells["decision"][:60]), _EXPECTED)
     elif what == CHANGE and not new:
         refuse("new_label", "empty", _LABEL_EXPECTED)

@@ -180,7 +180,7 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 def test_a_folder_that_holds_something_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "old").write_text("old", encoding="utf-8")
-    with pytest.raises(OutputExists, match="--replace"), whole_folder(tmp_path / "bundle"):
+    with pytest.raises(OutputExists, match="Choose another name"), whole_folder(tmp_path / "bundle"):
         pytest.fail("the block must not be entered")
     assert content_of(tmp_path / "bundle") == {"old": "old"}
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

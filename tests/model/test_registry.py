@@ -129,6 +129,17 @@ def test_what_was_rolled_back_is_compared_anew(registry: Registry) -> None:
     assert registry.promote("2", "siti", WHY) == 2
 
 
+def test_a_record_changed_by_hand_is_not_built_on(registry: Registry) -> None:
+    compare(registry, "accuracy: 0.900 -> 0.800")
+    path = registry.folder / "record.jsonl"
+    lines = path.read_text().splitlines()
+    lines[0] = lines[0].replace("siti", "budi", 1)
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(RegistryError, match="changed the record by hand"):
+        registry.promote("2", "siti", WHY, override="percobaan satu hari saja")
+    assert registry.alias("champion") == 1
+
+
 def test_what_lies_beside_a_bundle_is_not_registered(registry: Registry, tiny_bundle: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     (folder / "Thumbs.db").write_bytes(b"x")

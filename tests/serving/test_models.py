@@ -94,10 +94,21 @@ def test_a_registry_that_is_spoilt_meanwhile_goes_on_answering(triage: Triage, r
     models = Models(triage, registry.folder)
     before = models.reload()
     (registry.folder / "champion").write_text("9\n")
-    with pytest.raises(BundleError, match="no version 'champion'"):
+    with pytest.raises(BundleError, match="changed it by hand"):
         models.reload()
     assert models.bundle is before
     assert Models(triage, registry.folder).folder == registry.folder
+
+
+def test_a_champion_that_somebody_wrote_by_hand_is_not_served(triage: Triage, registry: Registry) -> None:
+    models = Models(triage, registry.folder)
+    before = models.reload()
+    (registry.folder / "champion").write_text("2\n")
+    with pytest.raises(BundleError, match="write 1 into"):
+        models.reload()
+    assert models.bundle is before
+    (registry.folder / "champion").write_text("1\n")
+    assert models.reload().version == before.version
 
 
 def test_promotion_and_rollback_reach_a_busy_server_without_a_dropped_request(

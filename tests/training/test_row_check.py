@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import disposisi
-from data.errors import BadRows
+from data.errors import BadRows, OutputExists
 from data.region import load_region
 from data.rows import RowsRead, read_rows
 from data.tables import read_table
@@ -91,6 +91,16 @@ def test_of_copies_the_fairest_label_stays_and_a_secret_one_takes_none_along(tmp
     assert not {"a1", "s1"} & set(kept)
     assert kept["a2"]["decision"] == "tetap"
     assert [(each.id, each.kind, each.detail) for each in check.changes] == [("a1", COPY, "a2"), ("s1", SECRET, "")]
+
+
+def test_a_mapping_filled_in_by_hand_is_never_overwritten(tmp_path: Path) -> None:
+    rows, kept = write(tmp_path / "rows.csv", [HEADER, *good_rows()]), tmp_path / "aduan.toml"
+    kept.write_text("# milik saya\n")
+    found = CliRunner().invoke(
+        disposisi.app, ["rows", "check", str(rows), "--region", REGION.code, "--save-mapping", str(kept)]
+    )
+    assert isinstance(found.exception, OutputExists)
+    assert kept.read_text() == "# milik saya\n"
 
 
 def test_an_addressee_in_the_title_is_cut_too(tmp_path: Path) -> None:

@@ -220,6 +220,17 @@ def test_a_sheet_that_may_be_filled_in_is_never_overwritten(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("_without_corpus")
+def test_a_sheet_about_another_file_is_refused_with_both_names(tmp_path: Path) -> None:
+    rows = tmp_path / "lain.csv"
+    rows.write_text("id,text,sector\na1,jalan rusak,public-works\n", encoding="utf-8")
+    sheet = tmp_path / "periksa.csv"
+    sheet.write_text("id,file,decision,new_label\na1,2022.csv,tetap,\n", encoding="utf-8")
+    region = load_region("kab-tangerang")
+    [source] = read_sources([rows], region)
+    with pytest.raises(BadRows, match=r"other files alone \(1 of 2022.csv\).*lain.csv"):
+        read_decisions(sheet, source.table, source.mapping, region)
+
+
 def test_the_commands_make_the_round_trip_and_ask_nobody_twice(tmp_path: Path) -> None:
     rows = complaints()
     rows[4] = replace(rows[4], sector="health")

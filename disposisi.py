@@ -252,12 +252,14 @@ def predict(
 
 def main() -> None:
     """Run the command; a user's mistake ends in its message and exit code 2, not in a traceback."""
-    from data.errors import DisposisiError
+    from data.errors import BadRows, DisposisiError
 
     try:
         app()
     except DisposisiError as error:
         _say(f"Error: {error}")
+        if isinstance(error, BadRows) and sys.argv[1:2] != ["rows"]:
+            _say("disposisi rows check FILE --region CODE --out FOLDER reads files of other shapes and cleans them.")
         sys.exit(2)
 
 

@@ -143,8 +143,8 @@ class Comparison:
             lines.append(f"{self.left_out_as_seen} rows were in the training of one of them and are left out.")
         if self.older_than_training:
             lines.append(
-                f"Note: {self.older_than_training} rows were received before the challenger was trained. Rows that are "
-                "like those it learned from flatter it: compare on later ones (--since)."
+                f"Note: {self.older_than_training} rows are older than the newest that the challenger learned from. "
+                "Rows like those it learned from flatter it: compare on later ones (--since)."
             )
         lines.append(f"\n{'figure':<34} {'champion':>9} {'challenger':>10} {'difference':>10}  95 % interval")
         for each in self.verdicts:
@@ -203,7 +203,7 @@ def compare(
     of_rows |= {f"{AGENCY}{row.agency}" for row in unseen if row.sector and row.agency}
     costs = (_speed(champion, challenger, [row.complaint for row in unseen]), _size(*folders))
     dates = sorted(row.received_at[:10] for row in unseen if row.received_at)
-    trained = str(challenger.about.get("created_at", ""))[:10]
+    newest = _newest_learned(challenger)
     return Comparison(
         champion=champion.version,
         challenger=challenger.version,
@@ -212,13 +212,19 @@ def compare(
         different=len(np.unique(first.groups)),
         left_out_as_seen=len(rows) - len(unseen),
         received=(dates[0], dates[-1]) if dates else ("", ""),
-        older_than_training=sum(date < trained for date in dates),
+        older_than_training=sum(date < newest for date in dates),
         rows_fingerprint=sha256(repr(sorted((row.id, row.sector) for row in unseen)).encode()).hexdigest(),
         chance=LEVEL,
         verdicts=tuple(verdicts),
         costs=costs,
         unguarded=tuple(sorted(of_rows - {each.name for each in verdicts})),
     )
+
+
+def _newest_learned(bundle: Bundle) -> str:
+    """The day of the newest real row that a bundle learned from; where it isn't told, of its training."""
+    received = bundle.about.get("rows", {}).get("received", [])
+    return str(received[-1] if received else bundle.about.get("created_at", ""))[:10]
 
 
 def _sectors(first: Answers, second: Answers) -> Panel:

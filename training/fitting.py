@@ -294,6 +294,7 @@ def _about(
     for row, text in sorted(zip(rows, texts, strict=True), key=lambda pair: pair[0].id):
         labels = [question.label(row) for question in QUESTIONS]
         mark.update(repr((row.id, fingerprint(text), labels, row.not_sectors, source_of(row))).encode())
+    days = sorted(row.received_at[:10] for row in rows if row.received_at and source_of(row) != Provenance.WRITTEN)
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "region": region,
@@ -303,6 +304,7 @@ def _about(
             "count": len(rows),
             "by_region": dict(sorted(Counter(row.complaint.region for row in rows).items())),
             "fingerprint": mark.hexdigest(),
+            "received": [days[0], days[-1]] if days else [],
         },
         "metrics": metrics,
         "versions": {

@@ -16,8 +16,9 @@ alone what the promise allows (`model.promise`), and the rest is reviewed: a par
 in sight, which is taken although wrong in `LEANING` of the cases. A part of what went alone is audited blind. With
 provenance (`training.provenance`): weights, evidence and no machine labels, as `disposisi train` has them. Without:
 every row counts like any other, the program's own answers too. `alone` is the share of complaints that are routed
-alone, `right` how many of those are. Twice: with what the moderators decide, and where only what went alone (with its
-audits) comes back.
+alone, `right` how many of those are. Three times: with what the moderators decide; where only what went alone
+(with its audits) comes back; and where besides only the newest 2,000 rows are learned from, as a desk does that wants
+to keep up with its time. With provenance these are the newest that people labelled.
 
 --develop runs on other seeds, with several weights of accepted labels: what the weight was chosen on.
 """
@@ -58,6 +59,8 @@ SLIPS = 0.05
 ROUNDS, IMPORTED, ARRIVING = 10, 2_000, 600
 LEANING, BLIND, AUDITED = 0.5, 0.1, 0.05
 _SHOWN = (0, 1, 2, 5, ROUNDS)
+# Whether moderators' decisions come back, and how many of the newest rows are learned from (0: all).
+LOOPS = ((True, 0), (False, 0), (False, 2_000))
 _PROCESSES = 2
 _RECIPE = RECIPES["default"]
 _HEAD = _RECIPE.of_head(SECTOR)
@@ -203,10 +206,11 @@ class Round:
     alone: Bools
 
 
-def retrained(rows: Rows, seed: int, accepted_weight: float | None, reviewed: bool) -> list[Round]:
+def retrained(rows: Rows, seed: int, accepted_weight: float | None, reviewed: bool, newest: int) -> list[Round]:
     """The start and ten retrainings; `accepted_weight` None: without provenance.
 
-    `reviewed`: what waits is decided by moderators; else only what was routed alone comes back.
+    `reviewed`: what waits is decided by moderators; else only what was routed alone comes back. `newest`: so many of
+    the newest rows are kept, 0 for all.
     """
     pool, aside = rows.split(seed)
     chance = np.random.default_rng(2_000 + seed)
@@ -222,6 +226,9 @@ def retrained(rows: Rows, seed: int, accepted_weight: float | None, reviewed: bo
             arrived, answers, alone = arrived[alone], answers[alone], alone[alone]
         given, told = _judged(answers, alone, rows.labels[arrived], chance)
         which, labels, sources = np.concatenate([which, arrived]), np.concatenate([labels, given]), [*sources, *told]
+        counts = [accepted_weight is None or source != Provenance.MACHINE.value for source in sources]
+        kept = np.flatnonzero(counts)[-newest:]
+        which, labels, sources = which[kept], labels[kept], [sources[i] for i in kept]
     return rounds
 
 
@@ -286,16 +293,19 @@ class _Desk:
 
 def tell_loop(rows: Rows, seeds: Sequence[int], weights: Sequence[float | None]) -> None:
     """Part B's table, some of the retrainings of each arm, and what ten of them changed."""
-    arms = [(reviewed, weight) for reviewed in (True, False) for weight in weights]
+    arms = [(loop, weight) for loop in LOOPS for weight in weights]
     runs = [(seed, arm) for arm in arms for seed in seeds]
-    loops = Parallel(_PROCESSES)(delayed(retrained)(rows, seed, weight, reviewed) for seed, (reviewed, weight) in runs)
+    loops = Parallel(_PROCESSES)(delayed(retrained)(rows, seed, weight, *loop) for seed, (loop, weight) in runs)
     found = dict(zip(runs, loops, strict=True))
     groups = np.concatenate([rows.groups[rows.split(seed)[1]] for seed in seeds])
     truth = np.concatenate([rows.labels[rows.split(seed)[1]] for seed in seeds])
     changes = []
     print("\n| comes back | labels | retraining | accuracy | alone | right |\n|---|---|---|---|---|---|")
     for arm in arms:
-        comes_back = "all" if arm[0] else "only what went alone"
+        (reviewed, newest), _ = arm
+        comes_back = (
+            "all" if reviewed else f"only what went alone{f', the newest {newest:,} rows kept' if newest else ''}"
+        )
         by = "without provenance" if arm[1] is None else f"with provenance, accepted {arm[1]:g}"
         rights = []
         for number in _SHOWN:

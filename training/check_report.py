@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from data.rows import RowsRead, write_rejected
 from data.sectors import all_sectors
 from data.writing import whole_folder, write_csv
 from model.language import INDONESIAN
 from training.leaks import ADDRESSEE, ROUTING
 from training.mapping import ANSWERED, CONTENTS, KNOWN, LIKE, SAVED
+from training.pages import page_of
 from training.row_check import COMPARED_TOGETHER, FEWEST_OF_SECTOR, FEWEST_ROWS, FileCheck, RowCheck
 from training.row_cleaning import CLEANED, COPY, MASKED, SECRET
 
@@ -81,18 +79,10 @@ def write_check(check: RowCheck, read: RowsRead, folder: Path) -> None:
 
 def page_html(check: RowCheck) -> str:
     """The page, whole in itself: nothing is fetched, and no citizen's text is in it."""
-    folder = Path(__file__).with_name("templates")
-    pages = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    pages.filters |= {"count": _count, "percent": _percent, "sector": _sector}
-    return pages.get_template("check.html").render(
+    return page_of(
+        "check.html",
+        {"count": _count, "percent": _percent, "sector": _sector},
         check=check,
-        style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704  (the project's own file)
         reasons=[_REASONS[reason][0] for reason in check.reasons],
         remarks=lambda file: [_REMARKS[remark.what][0].format(remark.detail) for remark in file.remarks],
         found_by=_FOUND_BY,

@@ -277,7 +277,10 @@ def _sentences(champion: Bundle, challenger: Bundle, region: Region) -> Panel:
     labels = [label for _, label, _ in written]
     is_sector = np.array([question == SECTOR for question, _, _ in written], dtype=np.float64)
     is_emergency = np.array([(q, label) == (URGENCY, _EMERGENCY) for q, label, _ in written], dtype=np.float64)
-    routed = [[routers.route(each) for each in complaints] for routers in _routers(champion, challenger, region)]
+    routed = [
+        [routers.route(each) for each in complaints]
+        for routers in (Routers(champion, region), Routers(challenger, region))
+    ]
     sectors = [_hits(labels, each, lambda one: one.prediction.sector.label) * is_sector for each in routed]
     urgent = [_hits(labels, each, _level) * is_emergency for each in routed]
     emergencies = _counted(share_guard(URGENT_SENTENCES, urgent, is_emergency))
@@ -288,10 +291,6 @@ def _sentences(champion: Bundle, challenger: Bundle, region: Region) -> Panel:
 def _counted(guard: Guard) -> Guard:
     """Missed emergencies are too few for chance to tell them apart, and one more is one too many."""
     return replace(guard, is_counted=True)
-
-
-def _routers(champion: Bundle, challenger: Bundle, region: Region) -> tuple[Routers, Routers]:
-    return Routers(champion, region), Routers(challenger, region)
 
 
 def _hits(labels: Sequence[str], routed: Sequence[Routed], told: Callable[[Routed], str]) -> Floats:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from data.region import load_region
 from data.sectors import all_sectors
 from data.writing import whole_folder
 from training.comparison import AGENCY, EMERGENCIES, LEAST_TOLD, SENTENCES, URGENT_SENTENCES, Comparison
 from training.gate import ACCURACY, ALONE, COVERAGE, MACRO_F1, PRECISION, RECALL, SLICE
+from training.pages import page_of
 
 PAGE, NUMBERS = "index.html", "comparison.json"
 _TITLES = {
@@ -48,21 +46,11 @@ def write_comparison(comparison: Comparison, folder: Path, *, made_on: str) -> N
 
 def comparison_html(comparison: Comparison, made_on: str) -> str:
     """The page, whole in itself: nothing is fetched, and no citizen's text is in it."""
-    folder = Path(__file__).with_name("templates")
-    pages = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     agencies = _agency_names(comparison)
-    pages.filters |= {"number": _number, "signed": _signed, "title": lambda name: _title(name, agencies)}
+    filters = {"number": _number, "signed": _signed, "title": lambda name: _title(name, agencies)}
     few = too_few_in_words(comparison) if comparison.is_too_few else ""
-    style = Markup((folder / "report.css").read_text(encoding="utf-8"))  # noqa: S704  (the project's own file)
-    return pages.get_template("comparison.html").render(
-        comparison=comparison, region=load_region(comparison.region).name, made_on=made_on, style=style, few=few
-    )
+    region = load_region(comparison.region).name
+    return page_of("comparison.html", filters, comparison=comparison, region=region, made_on=made_on, few=few)
 
 
 def refusals_in_words(comparison: Comparison) -> list[str]:

@@ -15,7 +15,7 @@ figure is refused only if it also falls by more than its tolerance, which is wha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,7 +49,8 @@ class Guard:
 
     It is a `score` (r, c) -> (r,) of c sums over rows; `champion` and `challenger` (n, c) are what each row adds to
     them by either's answer. `rows`: those it rests on. `tolerance`: the fall that is no harm yet. `is_counted`: each
-    row matters by itself, so any fall is refused, whether or not chance explains it.
+    row matters by itself, so any fall is refused, whether or not chance explains it. `is_part`: of a part of the rows,
+    whose tolerance could be more than all it has: beyond chance it may lose no more than half.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Guard:
     rows: int
     tolerance: float = 0.0
     is_counted: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,8 @@ def _is_refused(guard: Guard, difference: float, champion: float, is_beyond_chan
     """Whether a fall is harm: every one of what is counted; else beyond chance and its tolerance, or by half."""
     if guard.is_counted:
         return difference < 0
-    return is_beyond_chance and (-difference > guard.tolerance or _is_lost(guard, difference, champion))
-
-
-def _is_lost(guard: Guard, difference: float, champion: float) -> bool:
-    """Whether half of what a part had is gone: a small part's tolerance could be more than all it has."""
-    return guard.name.startswith((RECALL, SLICE)) and -difference > champion / 2
+    is_lost = guard.is_part and -difference > champion / 2
+    return is_beyond_chance and (-difference > guard.tolerance or is_lost)
 
 
 def sector_guards(
@@ -196,7 +194,8 @@ def share_guard(name: str, hits: Sequence[Floats], of: Floats, tolerance: float 
 def part_guard(name: str, hits: Sequence[Floats], mask: Bools, tolerance: float) -> Guard:
     """The share of the rows of a part (`mask`, n) that are `hits` (n,); its tolerance is over the root of its rows."""
     own = mask.astype(np.float64)
-    return share_guard(name, [each * own for each in hits], own, tolerance / float(own.sum()) ** 0.5)
+    guard = share_guard(name, [each * own for each in hits], own, tolerance / float(own.sum()) ** 0.5)
+    return replace(guard, is_part=True)
 
 
 def _coverage_guard(right: Sequence[Floats], sure: tuple[Floats, Floats], target: float) -> Guard:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from data.region import known_regions, load_region
@@ -21,6 +20,7 @@ from training.charts import both, curve_chart, learning_chart, reliability_chart
 from training.evaluation import NO_CHANNEL, NO_MONTH, Evaluation, slice_names
 from training.figures import Figure, Slice, slices_of
 from training.learning import LearningCurve
+from training.pages import page_of
 from training.quality import (
     Confusion,
     Costs,
@@ -196,21 +196,13 @@ def page_html(report: Report) -> str:
             if len(each.bins) >= _FEWEST_BINS_DRAWN
         ],
     }
-    folder = Path(__file__).with_name("templates")
-    pages = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = {"percent": _percent, "interval": _interval, "count": _count, "decimal": _decimal, "sector": _sector}
-    pages.filters |= filters
-    style = Markup((folder / "report.css").read_text(encoding="utf-8"))  # noqa: S704  (the project's own file)
-    return pages.get_template("report.html").render(
+    filters: dict[str, Callable[..., str]] = {"percent": _percent, "interval": _interval, "count": _count}
+    filters |= {"decimal": _decimal, "sector": _sector}
+    return page_of(
+        "report.html",
+        filters,
         report=report,
         charts=charts,
-        style=style,
         heads=HEADS,
         kinds=_KINDS,
         told={(each.kind, each.name): each for each in report.slice_reliability},

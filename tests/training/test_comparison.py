@@ -18,7 +18,7 @@ from data.sentences import plain_sentences
 from model.bundle import SECTOR, URGENCY, Bundle, load_bundle
 from training.comparison import EMERGENCIES, SENTENCES, Comparison, Cost, compare
 from training.comparison_report import NUMBERS, PAGE, refusals_in_words, write_comparison
-from training.gate import Panel, judge, share_guard
+from training.gate import Panel, judge, part_guard, share_guard
 
 REGION = "kab-tangerang"
 
@@ -115,6 +115,17 @@ def test_one_emergency_more_that_is_missed_is_refused(
     counted = replace(share_guard(EMERGENCIES, [own, missed], own), is_counted=True)
     assert judge([Panel([counted], groups)])[0].refused
     assert not judge([Panel([share_guard(EMERGENCIES, [own, missed], own)], groups)])[0].refused
+
+
+def test_a_small_part_that_loses_more_than_half_is_refused_though_its_tolerance_is_larger() -> None:
+    rows = 20
+    before = (np.arange(rows) < 9) * 1.0
+    guard = part_guard("agency: dishub", [before, np.zeros(rows)], np.ones(rows, dtype=np.bool_), 2.0)
+    groups = np.arange(rows, dtype=np.int64)
+    [verdict] = judge([Panel([guard], groups)])
+    assert -verdict.difference < guard.tolerance + 0.01
+    assert verdict.refused
+    assert not judge([Panel([replace(guard, is_part=False, tolerance=0.46)], groups)])[0].refused
 
 
 def test_every_refusal_is_told_in_indonesian_too(harmed: Comparison) -> None:

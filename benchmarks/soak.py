@@ -34,7 +34,7 @@ from model.similar import SimilarCases
 SAMPLED_SECONDS = 10.0
 MINUTE = 60.0
 WEIGHED = 3_000
-MOST_MEGABYTES, MOST_DRIFT = 5.0, 1.25
+MOST_MEGABYTES, MOST_DRIFT = 1.0, 1.25
 
 
 @dataclass

@@ -113,6 +113,8 @@ def _told(check: RowCheck) -> Iterator[str]:
     for unknown in check.unknown_agencies[:_SHOWN]:
         near = f"; near: {', '.join(unknown.nearest)}" if unknown.nearest else ""
         yield f"Unknown agency {unknown.spelling!r} in {unknown.rows} rows{near}"
+    if check.unknown_spellings > _SHOWN:
+        yield f"... and {check.unknown_spellings - _SHOWN} more spellings; does the column hold agencies?"
     for file in check.files:
         yield from _told_of_file(file)
     for kind, count in check.leaks.items():
@@ -142,6 +144,8 @@ def _told_of_file(file: FileCheck) -> Iterator[str]:
         yield f"{file.name}: columns guessed, please look: {', '.join(guessed)}. Keep them with --save-mapping"
     if file.telling:
         yield f"{file.name}: columns known only after routing, never learned from: {', '.join(file.telling)}"
+    if others := [column for column in file.unused if column not in file.telling]:
+        yield f"{file.name}: columns not used: {', '.join(others)}"
 
 
 def _told_of_dates(check: RowCheck) -> Iterator[str]:

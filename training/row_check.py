@@ -38,6 +38,8 @@ FEWEST_ROWS, FEWEST_OF_SECTOR = 20, 20
 # All pairs of more texts would not fit in a small server's memory.
 COMPARED_TOGETHER = 40_000
 _NEAREST_FROM, _NEAREST_SHOWN = 60.0, 3
+# A column of texts that was taken for agencies has as many spellings as rows, and each is compared with every name.
+UNKNOWN_SHOWN = 100
 # A column that tells nearly every row's sector, and much better than the commonest sector does, gives it away.
 _FEWEST_TO_TELL, _TELLING, _BETTER = 50, 0.9, 0.2
 
@@ -98,6 +100,7 @@ class RowCheck:
     readable: int
     problems: tuple[Problem, ...]
     unknown_agencies: tuple[UnknownAgency, ...]
+    unknown_spellings: int
     leaks: dict[str, int]
     names_own_agency: int
     with_agency: int
@@ -175,6 +178,7 @@ def check_sources(
     groups = _near_copies([scan.words for scan in scans])
     copies, conflicts = exact_copies(rows, scans)
     progress("counting", 0.95)
+    unknown, spellings = _unknown_agencies(sources, region)
     kept = [i for i, row in enumerate(rows) if i not in copies and row.confidentiality is not Confidentiality.RAHASIA]
     sizes = Counter(groups[[i for i in range(len(rows)) if i not in copies]].tolist())
     cells = _raw_cells(sources)
@@ -191,7 +195,8 @@ def check_sources(
         rows=sum(len(source.table.rows) for source in sources),
         readable=len(rows),
         problems=tuple(read.problems),
-        unknown_agencies=_unknown_agencies(sources, region),
+        unknown_agencies=unknown,
+        unknown_spellings=spellings,
         leaks=dict(Counter(kind for scan in scans for kind in {kind for kind, _ in scan.cuts})),
         names_own_agency=sum(scan.names_agency for scan in scans),
         with_agency=sum(row.agency is not None for row in rows),
@@ -246,8 +251,8 @@ def _agency_namer(region: Region) -> Callable[[str], str]:
     return name
 
 
-def _unknown_agencies(sources: Sequence[Source], region: Region) -> tuple[UnknownAgency, ...]:
-    """Spellings of rows of `region` that its file doesn't know, most frequent first."""
+def _unknown_agencies(sources: Sequence[Source], region: Region) -> tuple[tuple[UnknownAgency, ...], int]:
+    """Spellings of rows of `region` that its file doesn't know, most frequent first; and how many there are in all."""
     counts: Counter[str] = Counter()
     for source in sources:
         columns, of_region = source.mapping.columns.get("agency", ()), source.mapping.columns.get("region", ())
@@ -259,21 +264,24 @@ def _unknown_agencies(sources: Sequence[Source], region: Region) -> tuple[Unknow
     names = {region.name_key(agency.name): agency.name for agency in region.all_agencies.values()}
     for agency in region.agencies:
         names |= {region.name_key(alias): agency.name for alias in agency.aliases}
+    unknown = [
+        (spelling, count) for spelling, count in counts.most_common() if not region.resolve_agency_name(spelling)
+    ]
     found = []
-    for spelling, count in counts.most_common():
-        if region.resolve_agency_name(spelling) is None:
-            key = region.name_key(spelling)
-            near = process.extract(key, list(names), scorer=fuzz.WRatio, limit=10, score_cutoff=_NEAREST_FROM)
-            nearest = dict.fromkeys(names[name] for name, _, _ in near)
-            found.append(UnknownAgency(spelling[:60], count, tuple(islice(nearest, _NEAREST_SHOWN))))
-    return tuple(found)
+    for spelling, count in unknown[:UNKNOWN_SHOWN]:
+        key = region.name_key(spelling)
+        near = process.extract(key, list(names), scorer=fuzz.WRatio, limit=10, score_cutoff=_NEAREST_FROM)
+        nearest = dict.fromkeys(names[name] for name, _, _ in near)
+        found.append(UnknownAgency(spelling[:60], count, tuple(islice(nearest, _NEAREST_SHOWN))))
+    return tuple(found), len(unknown)
 
 
 def _file_check(source: Source, read: RowsRead) -> FileCheck:
     table, mapping = source.table, source.mapping
     used = {column for columns in mapping.columns.values() for column in columns}
     unused = tuple(column for column in table.columns if column not in used)
-    known = {column for column in unused if fold_column(column) in AFTER_ROUTING}
+    filled = {column for row in table.rows for column, cell in row.cells.items() if cell.strip()}
+    known = {column for column in unused if fold_column(column) in AFTER_ROUTING and column in filled}
     sectors = {
         number: row.sector
         for (file, number), row in zip(read.places, read.rows, strict=True)

@@ -19,6 +19,8 @@ RegionCode = Annotated[str, typer.Option("--region", help="Region code, e.g. kab
 MappingFile = Annotated[
     Path | None, typer.Option(help="A saved mapping (TOML) that says which column holds what; see rows check.")
 ]
+# A workbook of so many bytes takes half a minute to read, before anything else can be shown.
+_LARGE = 20_000_000
 SheetOut = Annotated[Path, typer.Option(help="The sheet to write: .xlsx or .csv.")]
 
 
@@ -57,6 +59,7 @@ def check(
         )
     found = load_region(region)
     saved = mappings.load_mapping(mapping) if mapping else None
+    _tell_large(files)
     sources = read_sources(files, found, saved, _ask if sys.stdin.isatty() else None)
     if save_mapping is not None:
         _save_mapping(sources, save_mapping)
@@ -190,6 +193,7 @@ def _read(files: list[Path], region: Region, mapping: Path | None) -> tuple[list
     from training.mapping import load_mapping
     from training.row_check import read_sources
 
+    _tell_large(files)
     sources = read_sources(files, region, load_mapping(mapping) if mapping else None)
     read = read_tables([(source.table, source.mapping.columns) for source in sources], region.code)
     if read.problems:
@@ -211,6 +215,12 @@ def _save_mapping(sources: list[Source], path: Path) -> None:
         raise BadRows([Problem(file, 0, "", "its columns are others", expected) for file in different])
     save_mapping(first.mapping, path)
     _say(f"The mapping is in {path}")
+
+
+def _tell_large(files: list[Path]) -> None:
+    for file in files:
+        if file.is_file() and (size := file.stat().st_size) >= _LARGE:
+            _say(f"Reading {file.name} ({size // 1_000_000} MB); a file as large as this takes a while")
 
 
 def _ask(question: str, default: str) -> str:

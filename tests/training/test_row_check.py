@@ -20,7 +20,7 @@ from data.tables import read_table
 from training.check_report import CHANGES, CLEAN_ROWS, PAGE, REJECTED, check_text, page_html, write_check
 from training.leaks import ADDRESSEE, ROUTING, LeakFinder
 from training.mapping import header_names
-from training.row_check import RowCheck, check_sources, read_sources
+from training.row_check import UNKNOWN_SHOWN, RowCheck, check_sources, read_sources
 from training.row_cleaning import COPY, SECRET
 
 REGION = load_region("kab-tangerang")
@@ -202,6 +202,14 @@ def test_an_unknown_agency_is_told_with_the_nearest_known_and_the_row_is_kept_as
     assert "Bus terlambat" in (tmp_path / "out" / REJECTED).read_text(encoding="utf-8")
 
 
+def test_of_very_many_unknown_agencies_the_first_are_told_and_how_many_more(tmp_path: Path) -> None:
+    rows = [(f"u{i}", "", f"Bus nomor {i} terlambat", f"Dinas Khayalan {i}") for i in range(UNKNOWN_SHOWN + 30)]
+    check, _ = checked(write(tmp_path / "rows.csv", [HEADER, *good_rows(), *rows]))
+    assert (len(check.unknown_agencies), check.unknown_spellings) == (UNKNOWN_SHOWN, UNKNOWN_SHOWN + 30)
+    assert "dan 30 ejaan lain" in page_html(check)
+    assert "110 more spellings" in check_text(check)
+
+
 def test_too_few_rows_are_told(tmp_path: Path) -> None:
     check, _ = checked(write(tmp_path / "rows.csv", [HEADER, *good_rows(10)]))
     assert check.reasons == ("too few",)
@@ -209,9 +217,10 @@ def test_too_few_rows_are_told(tmp_path: Path) -> None:
 
 
 def test_columns_known_only_after_routing_are_told_by_name_and_by_what_they_tell(tmp_path: Path) -> None:
-    rows = [(*row, "Selesai", f"kode {len(row[3])}") for row in good_rows(60)]
-    check, _ = checked(write(tmp_path / "rows.csv", [(*HEADER, "Status", "Bidang"), *rows]))
+    rows = [(*row, "Selesai", f"kode {len(row[3])}", "", "A") for row in good_rows(60)]
+    check, _ = checked(write(tmp_path / "rows.csv", [(*HEADER, "Status", "Bidang", "Kategori", "Petugas"), *rows]))
     assert check.files[0].telling == ("Status", "Bidang")
+    assert "columns not used: Kategori, Petugas" in check_text(check)  # an empty column tells nothing
 
 
 def test_dates_in_the_future_and_with_the_month_first_are_told(tmp_path: Path) -> None:

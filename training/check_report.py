@@ -12,7 +12,7 @@ from model.language import INDONESIAN
 from training.leaks import ADDRESSEE, ROUTING
 from training.mapping import ANSWERED, CONTENTS, KNOWN, LIKE, SAVED
 from training.pages import page_of
-from training.row_check import COMPARED_TOGETHER, FEWEST_OF_SECTOR, FEWEST_ROWS, FileCheck, RowCheck
+from training.row_check import FEWEST_OF_SECTOR, FEWEST_ROWS, FileCheck, RowCheck
 from training.row_cleaning import CLEANED, COPY, MASKED, SECRET
 
 PAGE, CLEAN_ROWS, CHANGES, REJECTED = "laporan.html", "bersih.csv", "perubahan.csv", "ditolak.csv"
@@ -90,7 +90,6 @@ def page_html(check: RowCheck) -> str:
         addressee=ADDRESSEE,
         routing=ROUTING,
         fewest=FEWEST_OF_SECTOR,
-        compared=COMPARED_TOGETHER,
         shown=_SHOWN,
         files={"clean": CLEAN_ROWS, "changes": CHANGES, "rejected": REJECTED},
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from rapidfuzz import fuzz, process
 
 from data.complaint import Confidentiality, Provenance
@@ -35,8 +34,6 @@ from training.splitting import Ints, near_copy_groups
 
 # As training needs at least; and so many different complaints of a sector before a fold can learn and test it.
 FEWEST_ROWS, FEWEST_OF_SECTOR = 20, 20
-# All pairs of more texts would not fit in a small server's memory.
-COMPARED_TOGETHER = 40_000
 _NEAREST_FROM, _NEAREST_SHOWN = 60.0, 3
 # A column of texts that was taken for agencies has as many spellings as rows, and each is compared with every name.
 UNKNOWN_SHOWN = 100
@@ -175,7 +172,7 @@ def check_sources(
     read.rows = rows = only_people_label(read.rows)
     scans = scan_all(rows, progress)
     progress("near-copies", 0.8)
-    groups = _near_copies([scan.words for scan in scans])
+    groups = near_copy_groups([PreparedText(scan.words, "", "") for scan in scans])
     copies, conflicts = exact_copies(rows, scans)
     progress("counting", 0.95)
     unknown, spellings = _unknown_agencies(sources, region)
@@ -221,18 +218,6 @@ def check_sources(
     )
     progress("done", 1.0)
     return check, read
-
-
-def _near_copies(texts: Sequence[str]) -> Ints:
-    """A group number for each text (n,). Of very many texts only those of one block are compared, and equal ones."""
-    numbers: dict[str, int] = {}
-    which = np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.int64)
-    different = [PreparedText(text, "", "") for text in numbers]
-    groups = np.zeros(len(different), dtype=np.int64)
-    for start in range(0, len(different), COMPARED_TOGETHER):
-        block = slice(start, start + COMPARED_TOGETHER)
-        groups[block] = start + near_copy_groups(different[block])
-    return groups[which]
 
 
 def _class_counts(labels: Sequence[str | None], groups: Ints, name: Callable[[str], str]) -> tuple[ClassCount, ...]:

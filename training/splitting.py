@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csc_matrix
+from scipy.sparse import coo_matrix, csc_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -15,37 +15,59 @@ from model.text import PreparedText
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 SHINGLE_WORDS = 3
 ALIKE_FROM = 0.5
 _TOO_COMMON = 400
+_AT_ONCE = 2_000
 
 
 def near_copy_groups(texts: Sequence[PreparedText]) -> Ints:
     """A group number for each text (n,); texts that share half of their three-word runs (Jaccard) are in one group."""
     different, which = np.unique(np.array([text.words for text in texts], dtype=object), return_inverse=True)
-    hashing = HashingVectorizer(analyzer=_runs, norm=None, binary=True, alternate_sign=False)
+    hashing = HashingVectorizer(analyzer=_runs, norm=None, binary=True, alternate_sign=False, dtype=np.float32)
     runs = hashing.transform(different).tocsc()
-    sizes = np.asarray(runs.sum(axis=1)).ravel()
     is_common = np.diff(runs.indptr) > _TOO_COMMON
-    rare = runs[:, ~is_common].tocsr()
-    frequent = sizes - np.asarray(rare.sum(axis=1)).ravel()
-    shared = (rare @ rare.T).tocoo()
-    upper = shared.row < shared.col
-    left, right, common = shared.row[upper], shared.col[upper], shared.data[upper]
-    common = common + np.minimum(frequent[left], frequent[right])
+    rare, common = runs[:, ~is_common].tocsr(), runs[:, is_common].tocsr()
+    del runs
+    frequent = _row_sums(common)
+    sizes = _row_sums(rare) + frequent
+    by_run = rare.T.tocsr()
+    found = [_sharing(rare, by_run, start, sizes, frequent) for start in range(0, len(different), _AT_ONCE)]
     # All pairs of a run that hundreds share would be too many: there neighbours in the order of the texts are compared,
     # so that copies by the hundred form a chain, while a shared greeting alone makes none.
-    chain = _neighbours(runs[:, is_common].tocsc())
-    rows = runs.tocsr()
-    chain_common = np.asarray(rows[chain[0]].multiply(rows[chain[1]]).sum(axis=1)).ravel()
-    left, right = np.concatenate([left, chain[0]]), np.concatenate([right, chain[1]])
-    common = np.concatenate([common, chain_common])
-    alike = common >= ALIKE_FROM * (sizes[left] + sizes[right] - common)
-    shape = (len(different), len(different))
-    pairs = coo_matrix((np.ones(int(alike.sum())), (left[alike], right[alike])), shape=shape)
+    chain = _neighbours(common.tocsc())
+    one, other = chain
+    in_common = _row_sums(rare[one].multiply(rare[other])) + _row_sums(common[one].multiply(common[other]))
+    found.append(chain[:, _are_alike(chain, in_common, sizes)])
+    left, right = np.concatenate(found, axis=1)
+    pairs = coo_matrix((np.ones(len(left)), (left, right)), shape=(len(different), len(different)))
     groups: Ints = connected_components(pairs, directed=False)[1].astype(np.int64)[which]
     return groups
+
+
+def _sharing(rare: csr_matrix, by_run: csr_matrix, start: int, sizes: Floats, frequent: Floats) -> Ints:
+    """Pairs (2, n) of a text from `start` on and a later one that are alike; frequent runs count as if all were shared.
+
+    A block of texts at a time: the pairs that share anything are too many for memory where texts are many.
+    """
+    shared = (rare[start : start + _AT_ONCE] @ by_run).tocoo()
+    upper = shared.row + start < shared.col
+    pairs = np.array([shared.row[upper] + start, shared.col[upper]], dtype=np.int64)
+    common = shared.data[upper] + np.minimum(frequent[pairs[0]], frequent[pairs[1]])
+    alike: Ints = pairs[:, _are_alike(pairs, common, sizes)]
+    return alike
+
+
+def _row_sums(runs: csr_matrix) -> Floats:
+    return np.asarray(runs.sum(axis=1), dtype=np.float64).ravel()
+
+
+def _are_alike(pairs: Ints, common: Floats, sizes: Floats) -> Bools:
+    """Whether the runs that pairs (2, n) have in common (n,) are enough of all that they have; `sizes` are by text."""
+    alike: Bools = common >= ALIKE_FROM * (sizes[pairs[0]] + sizes[pairs[1]] - common)
+    return alike
 
 
 def _neighbours(runs: csc_matrix) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from data.complaint import Complaint, LabelledRow
 from model.text import prepare
+from training import splitting
 from training.splitting import assign_folds, near_copy_groups, newest_share
 
 
@@ -105,6 +107,17 @@ def test_every_sample_has_a_group(sample_rows: Sequence[LabelledRow]) -> None:
     assert groups.shape == (len(sample_rows),)
     assert groups.min() == 0
     assert len(np.unique(groups)) == groups.max() + 1
+
+
+def test_groups_are_the_same_however_few_texts_are_compared_at_once(
+    sample_rows: Sequence[LabelledRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [prepare(row.complaint) for row in sample_rows[:600]]
+    texts += [replace(text, words=f"aduan {text.words}") for text in texts[::7]]  # sorted far from its like
+    expected = near_copy_groups(texts)
+    assert len(np.unique(expected)) < len(texts) - 50
+    monkeypatch.setattr(splitting, "_AT_ONCE", 37)
+    assert near_copy_groups(texts).tolist() == expected.tolist()
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=100), st.integers(2, 6))

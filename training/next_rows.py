@@ -21,6 +21,8 @@ _MOST_RARITY, _LEAST_RARITY = 3.0, 0.5
 # So many of the most useful rows for each that is asked are compared with each other; a fit on all pairs of half a
 # million rows would take a day and choose the same.
 _POOL, _SMALLEST_POOL = 10, 2_000
+# More than so many times the rows at hand is a guess: the same rows drawn again would give another number.
+_GUESSED_FROM = 3
 
 
 def choose_next(
@@ -88,6 +90,14 @@ class Need:
     rows: int
     needed: int
     at_least: bool
+
+    @property
+    def told(self) -> str:
+        """The need in words, no more exact than it is known: a guess from far fewer rows is told as one."""
+        if self.needed == 0 or self.at_least:
+            return f"at least {self.needed}" if self.needed else "none"
+        sure = "about" if self.needed <= _GUESSED_FROM * self.rows else "as a rough guess"
+        return f"{sure} {float(f'{self.needed:.2g}'):.0f}"
 
 
 def needs_of(bundle: Bundle, region: Region) -> list[Need]:

@@ -182,8 +182,7 @@ def choose(
     typer.echo(f"{len(chosen.rows)} rows to label are in {out}, {chosen.random} of them random")
     typer.echo("More labelled complaints until an agency can be routed to without a person:")
     for need in needs_of(loaded, found):
-        more = "none" if need.needed == 0 else f"{'at least' if need.at_least else 'about'} {need.needed}"
-        typer.echo(f"  {need.name}: {more} (it has {need.rows})")
+        typer.echo(f"  {need.name}: {need.told} (it has {need.rows})")
 
 
 def _read(files: list[Path], region: Region, mapping: Path | None) -> tuple[list[Source], RowsRead]:

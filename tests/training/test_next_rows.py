@@ -17,7 +17,7 @@ from data.errors import TooFewRows
 from data.region import load_region
 from model.bundle import EVIDENCE, SECTOR, load_bundle
 from model.promise import FEWEST_ROWS
-from training.next_rows import choose_next, needs_of, random_count, usefulness
+from training.next_rows import Need, choose_next, needs_of, random_count, usefulness
 from training.next_sheet import RANDOM, SHEET_COLUMNS, UNSURE, next_sheet
 from training.splitting import Ints
 
@@ -154,5 +154,18 @@ def test_an_office_whose_answers_are_always_right_needs_nothing_more(bundle_fold
     evidence["label"] = evidence["found"] = bundle.heads[SECTOR].labels.index("environment")
     needs = needs_of(replace(bundle, evidence=evidence), region)
     [its] = [need for need in needs if "environment" in need.sectors]
-    assert (its.rows, its.needed, its.at_least) == (400, 0, False)
+    assert (its.rows, its.needed, its.at_least, its.told) == (400, 0, False, "none")
     assert needs[-1] == its
+
+
+@pytest.mark.parametrize(
+    ("rows", "needed", "at_least", "told"),
+    [
+        (0, 0, False, "none"),
+        (3, 27, True, "at least 27"),
+        (400, 934, False, "about 930"),
+        (60, 5_633, False, "as a rough guess 5600"),
+    ],
+)
+def test_a_need_is_told_no_more_exactly_than_it_is_known(rows: int, needed: int, at_least: bool, told: str) -> None:
+    assert Need("Dinas", ("jalan",), rows, needed, at_least).told == told

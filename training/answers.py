@@ -75,7 +75,8 @@ class Answers:
 
 
 def unseen_by(bundles: Sequence[Bundle], rows: Sequence[LabelledRow]) -> list[LabelledRow]:
-    """The rows that none of the bundles was trained on, neither as they stand nor as `rows check` cleans them."""
+    """The rows that none of the bundles was trained on, nor on a near-copy, as they stand or as `rows check` cleans
+    them."""
     known = set(known_regions())
     finders = {code: LeakFinder(load_region(code)) for code in {row.complaint.region for row in rows} & known}
 
@@ -99,7 +100,9 @@ def answer_rows(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, pro
         raise TooFewRows("There are no rows to evaluate on.")
     unseen = unseen_by([bundle], rows)
     if not unseen:
-        raise TooFewRows(f"All {len(rows)} rows were in the bundle's training. Evaluate on rows it has not seen.")
+        raise TooFewRows(
+            f"All {len(rows)} rows were in the bundle's training, or are like such. Evaluate on rows it has not seen."
+        )
     if not any(row.agency or any(question.label(row) is not None for question in QUESTIONS) for row in unseen):
         raise TooFewRows(f"None of the {len(unseen)} rows that are new to the bundle has a label: nothing to measure.")
     progress("scores", 0.1)

@@ -140,7 +140,9 @@ class Comparison:
             f"{self.different} different ones; received {self.received[0] or '?'} to {self.received[1] or '?'}.",
         ]
         if self.left_out_as_seen:
-            lines.append(f"{self.left_out_as_seen} rows were in the training of one of them and are left out.")
+            lines.append(
+                f"{self.left_out_as_seen} rows were in the training of one of them, or are like such, and are left out."
+            )
         if self.older_than_training:
             lines.append(
                 f"Note: {self.older_than_training} rows are older than the newest that the challenger learned from. "

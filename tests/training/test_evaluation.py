@@ -16,10 +16,11 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from data.complaint import Complaint, Jurisdiction, LabelledRow
 from data.errors import TooFewRows
 from data.region import load_region
-from model.bundle import COMPLETE, INCOMPLETE, Bundle, fingerprint
+from model.bundle import COMPLETE, INCOMPLETE, Bundle
 from model.features import Vocabulary
 from model.heads import Head
 from model.routing import Router
+from model.sketch import sketches_of
 from model.text import ALL_STEPS, REQUIRED_STEPS
 from tests.conftest import ROOT
 from training.evaluation import Evaluation, evaluate
@@ -34,7 +35,7 @@ COMPLETENESS_WORDS = {"lengkap": COMPLETE, "kurang": INCOMPLETE}
 REGION = load_region("kab-tangerang")
 
 
-def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[int] = ()) -> Bundle:
+def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[str] = ()) -> Bundle:
     """A bundle that answers what a text's words say: a word for each label of each head."""
     words = (*SECTOR_WORDS, *URGENCY_WORDS, *JURISDICTION_WORDS, *COMPLETENESS_WORDS)
 
@@ -54,7 +55,7 @@ def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[int] = ()) -> B
             "jurisdiction": head("jurisdiction", JURISDICTION_WORDS, None),
             "completeness": head("completeness", COMPLETENESS_WORDS, None),
         },
-        seen=np.array(sorted(seen), dtype=np.uint64),
+        seen=sketches_of(seen),
         text_steps=tuple(ALL_STEPS),
         version="handmade",
     )
@@ -410,7 +411,7 @@ def test_rows_none_of_which_has_a_label_are_refused() -> None:
 
 def test_labelled_rows_that_were_seen_do_not_make_up_for_unlabelled_ones() -> None:
     rows = numbered([make_row("obat", sector="health"), *[make_row("obat")] * 3])
-    bundle = make_bundle(seen=[fingerprint(make_bundle().chain.prepare(rows[0].complaint))])
+    bundle = make_bundle(seen=[make_bundle().chain.prepare(rows[0].complaint).words])
     with pytest.raises(TooFewRows, match="None of the 3 rows"):
         evaluate(bundle, rows, REGION)
 

@@ -19,7 +19,7 @@ from data.complaint import Complaint, Confidentiality, LabelledRow
 from data.region import load_region
 from data.rows import read_rows
 from data.sectors import all_sectors
-from model.bundle import load_bundle
+from model.bundle import FORMAT, load_bundle
 from serving.case import Verdict
 from serving.database import open_store
 from serving.store import Store
@@ -585,7 +585,7 @@ def test_a_bundle_of_an_older_format_is_refused_with_the_way_out(desk: Desk, tmp
         ("serve", "--bundle", bundle, "--port", "0", "--database", tmp_path / "desk.db"),
     ):
         message = refused(*command)
-        assert "has format 1; this program reads format 4" in message
+        assert f"has format 1; this program reads format {FORMAT}" in message
         assert "disposisi train ROWS --region CODE --into BUNDLE" in message
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 

@@ -25,6 +25,8 @@ _AT_ONCE = 2_000
 
 def near_copy_groups(texts: Sequence[PreparedText]) -> Ints:
     """A group number for each text (n,); texts that share half of their three-word runs (Jaccard) are in one group."""
+    if not texts:
+        return np.zeros(0, dtype=np.int64)
     different, which = np.unique(np.array([text.words for text in texts], dtype=object), return_inverse=True)
     hashing = HashingVectorizer(analyzer=runs_of, norm=None, binary=True, alternate_sign=False, dtype=np.float32)
     runs = hashing.transform(different).tocsc()

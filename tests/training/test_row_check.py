@@ -210,6 +210,14 @@ def test_of_very_many_unknown_agencies_the_first_are_told_and_how_many_more(tmp_
     assert "110 more spellings" in check_text(check)
 
 
+def test_a_file_of_which_no_row_can_be_read_is_told_so_and_its_rows_are_kept_aside(tmp_path: Path) -> None:
+    rows = [(f"u{i}", "", f"Bus nomor {i} terlambat", "Dinas Khayalan") for i in range(3)]
+    check, read = checked(write(tmp_path / "rows.csv", [HEADER, *rows]))
+    assert (check.rows, check.readable, check.reasons) == (3, 0, ("unreadable", "too few"))
+    write_check(check, read, tmp_path / "out")
+    assert len((tmp_path / "out" / REJECTED).read_text(encoding="utf-8").splitlines()) == 4
+
+
 def test_too_few_rows_are_told(tmp_path: Path) -> None:
     check, _ = checked(write(tmp_path / "rows.csv", [HEADER, *good_rows(10)]))
     assert check.reasons == ("too few",)

@@ -102,6 +102,10 @@ def test_different_complaints_with_a_long_greeting_are_not_grouped() -> None:
     assert len(set(groups_of(*texts))) == 500
 
 
+def test_no_texts_have_no_groups() -> None:
+    assert groups_of() == []
+
+
 def test_every_sample_has_a_group(sample_rows: Sequence[LabelledRow]) -> None:
     groups = near_copy_groups([prepare(row.complaint) for row in sample_rows])
     assert groups.shape == (len(sample_rows),)

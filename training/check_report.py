@@ -112,8 +112,8 @@ def _told(check: RowCheck) -> Iterator[str]:
     for unknown in check.unknown_agencies[:_SHOWN]:
         near = f"; near: {', '.join(unknown.nearest)}" if unknown.nearest else ""
         yield f"Unknown agency {unknown.spelling!r} in {unknown.rows} rows{near}"
-    if check.unknown_spellings > _SHOWN:
-        yield f"... and {check.unknown_spellings - _SHOWN} more spellings; does the column hold agencies?"
+    if (more := check.unknown_spellings - len(check.unknown_agencies[:_SHOWN])) > 0:
+        yield f"{more} more spellings of agencies are unknown; does the column hold agencies?"
     for file in check.files:
         yield from _told_of_file(file)
     for kind, count in check.leaks.items():

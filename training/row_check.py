@@ -35,8 +35,9 @@ from training.splitting import Ints, near_copy_groups
 # As training needs at least; and so many different complaints of a sector before a fold can learn and test it.
 FEWEST_ROWS, FEWEST_OF_SECTOR = 20, 20
 _NEAREST_FROM, _NEAREST_SHOWN = 60.0, 3
-# A column of texts that was taken for agencies has as many spellings as rows, and each is compared with every name.
 UNKNOWN_SHOWN = 100
+# Unknown spellings that are many and occur hardly twice are no agencies, and may be citizens' texts: none is shown.
+_LEAST_REPEATED = 2
 # A column that tells nearly every row's sector, and much better than the commonest sector does, gives it away.
 _FEWEST_TO_TELL, _TELLING, _BETTER = 50, 0.9, 0.2
 
@@ -252,8 +253,9 @@ def _unknown_agencies(sources: Sequence[Source], region: Region) -> tuple[tuple[
     unknown = [
         (spelling, count) for spelling, count in counts.most_common() if not region.resolve_agency_name(spelling)
     ]
+    are_names = sum(count for _, count in unknown) >= _LEAST_REPEATED * len(unknown)
     found = []
-    for spelling, count in unknown[:UNKNOWN_SHOWN]:
+    for spelling, count in unknown[:UNKNOWN_SHOWN] if are_names or len(unknown) <= UNKNOWN_SHOWN else []:
         key = region.name_key(spelling)
         near = process.extract(key, list(names), scorer=fuzz.WRatio, limit=10, score_cutoff=_NEAREST_FROM)
         nearest = dict.fromkeys(names[name] for name, _, _ in near)

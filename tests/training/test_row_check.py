@@ -203,11 +203,20 @@ def test_an_unknown_agency_is_told_with_the_nearest_known_and_the_row_is_kept_as
 
 
 def test_of_very_many_unknown_agencies_the_first_are_told_and_how_many_more(tmp_path: Path) -> None:
-    rows = [(f"u{i}", "", f"Bus nomor {i} terlambat", f"Dinas Khayalan {i}") for i in range(UNKNOWN_SHOWN + 30)]
+    count = 2 * (UNKNOWN_SHOWN + 30)
+    rows = [(f"u{i}", "", f"Bus nomor {i} terlambat", f"Dinas Khayalan {i // 2}") for i in range(count)]
     check, _ = checked(write(tmp_path / "rows.csv", [HEADER, *good_rows(), *rows]))
     assert (len(check.unknown_agencies), check.unknown_spellings) == (UNKNOWN_SHOWN, UNKNOWN_SHOWN + 30)
-    assert "dan 30 ejaan lain" in page_html(check)
-    assert "110 more spellings" in check_text(check)
+    assert "30 ejaan lain tidak dikenal" in page_html(check)
+    assert "110 more spellings of agencies" in check_text(check)
+
+
+def test_texts_that_stand_where_agencies_should_are_counted_and_not_shown(tmp_path: Path) -> None:
+    rows = [(f"u{i}", "", f"Bus nomor {i} terlambat", f"Pak Fulan {i} mabuk") for i in range(UNKNOWN_SHOWN + 30)]
+    check, _ = checked(write(tmp_path / "rows.csv", [HEADER, *good_rows(), *rows]))
+    assert (check.unknown_agencies, check.unknown_spellings) == ((), UNKNOWN_SHOWN + 30)
+    assert "130 ejaan lain tidak dikenal" in page_html(check)
+    assert "Fulan" not in page_html(check)
 
 
 def test_a_file_of_which_no_row_can_be_read_is_told_so_and_its_rows_are_kept_aside(tmp_path: Path) -> None:

@@ -107,6 +107,7 @@ def evaluate(
     learn_from: Annotated[
         list[Path] | None, typer.Option(help="Rows to draw the report's learning curve from; may be repeated.")
     ] = None,
+    learned: models_commands.LearnedFiles = None,
     complaints_per_month: Annotated[int, typer.Option(min=1, help="For the costs in the report: an assumption.")] = 100,
     minutes_per_complaint: Annotated[
         float, typer.Option(min=0, max=10_000, help="Of a moderator, for a complaint that is reviewed: an assumption.")
@@ -114,6 +115,7 @@ def evaluate(
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read.")] = False,
 ) -> None:
     """Measure a bundle on labelled rows, with 95 % intervals. Rows it was trained on are left out and counted.
+    With --learned, near-copies of those files' rows are left out too.
 
     --report writes what it means for people: a page without a network (index.html), its numbers and a model card.
 
@@ -143,7 +145,8 @@ def evaluate(
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
         to_learn = read_rows(learn_from, region, skip_bad=skip_bad_rows).rows if learn_from else []
         fair, notes = fair_rows(read.rows)
-        answers = answer_rows(loaded, fair, load_region(region), progress)
+        told = read_rows(learned, region, skip_bad=True).rows if learned else []
+        answers = answer_rows(loaded, fair, load_region(region), progress, told)
         progress("intervals", 0.9)
         evaluation = measure(answers)
         if report is not None:
@@ -162,6 +165,8 @@ def evaluate(
             )
             write_report(made, report)
     _tell_reading(read, None)
+    if learned:
+        notes = [*notes, "near-copies of the rows of --learned are left out too, and counted as if trained on"]
     for note in notes:
         _say(f"Note: {note}")
     typer.echo(json.dumps(evaluation.as_dict(), indent=1) if as_json else evaluation.as_text())

@@ -29,7 +29,6 @@ from data.rows import read_rows
 from model.bundle import Bundle
 from model.features import Features
 from model.similar import HALF_LIFE_DAYS, LONG_AGO, NEAR_COPY_FROM, OTHER_PLACE, UNKNOWN_PLACE, SimilarCases, Traits
-from model.sketch import sketches_of
 from model.text import PreparedText, TextChain, prepare
 from training.features import idf_of, make_features, vocabulary_of
 from training.recipe import find_recipe
@@ -74,7 +73,7 @@ def bundle_of(texts: Sequence[PreparedText]) -> Bundle:
         vocabulary=vocabulary_of(union),
         idf=idf_of(union, recipe),
         heads={},
-        seen=sketches_of([]),
+        seen=np.zeros(0, np.uint64),
         text_steps=recipe.text_steps,
     )
 

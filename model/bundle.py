@@ -8,7 +8,7 @@ idf.npy              (features,) float64
 <head>.bias.npy      (labels,) float64
 <head>.sets.npy      (labels + 1, labels) float64, of the sector head
 evidence.npy         (rows,) `EVIDENCE`: what the sector head said of real rows kept aside, to choose thresholds anew
-seen.npy             (texts, 64) uint8, sketches of the training texts, so that evaluation can leave their like out
+seen.npy             (rows,) uint64, fingerprints of the training texts, so that evaluation can leave them out
 """
 
 from __future__ import annotations
@@ -38,12 +38,11 @@ from model.explanation import explain
 from model.features import FACTS, FeatureExtractor, Features, Floats, Vocabulary
 from model.heads import Head
 from model.prediction import Explanation, Prediction, Ranked
-from model.sketch import SKETCH_BYTES, Sketches, is_alike
 from model.stemming import require_roots
 from model.text import ALL_STEPS, REQUIRED_STEPS, PreparedText, TextChain
 
 # Raise it when a file's meaning changes, and say in docs/architecture.md what to do with older bundles.
-FORMAT = 5
+FORMAT = 4
 # One real row kept aside: its region, its sector and the one answered (numbers of the head's labels), how sure the
 # answer was, and the probability that was given to the right one.
 EVIDENCE = np.dtype([("region", "S40"), ("label", "<u2"), ("found", "<u2"), ("confidence", "<f4"), ("given", "<f4")])
@@ -72,7 +71,7 @@ class Bundle:
     vocabulary: Vocabulary
     idf: Floats
     heads: dict[str, Head]
-    seen: Sketches
+    seen: NDArray[np.uint64]
     text_steps: tuple[str, ...]
     encoder: str = ""
     stems: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -124,12 +123,10 @@ class Bundle:
         return frozenset(view for view in FACTS if weights[self.extractor.fact_numbers(view)].any())
 
     def has_seen(self, complaint: Complaint) -> bool:
-        """Whether the bundle was trained on this text, whatever its case and punctuation, or on a near-copy."""
-        return self.has_learned(self.chain.prepare(complaint))
-
-    def has_learned(self, text: PreparedText) -> bool:
-        """As `has_seen`, of a text that was read already."""
-        return is_alike(text.words, self.seen)
+        """Whether the bundle was trained on this very text."""
+        mark = np.uint64(fingerprint(self.chain.prepare(complaint)))
+        place = int(np.searchsorted(self.seen, mark))
+        return place < len(self.seen) and bool(self.seen[place] == mark)
 
     def predict_reading(self, reading: Reading) -> Prediction:
         """The answers of all heads for a complaint that `read` has read."""
@@ -203,7 +200,7 @@ def load_bundle(folder: Path) -> Bundle:
         vocabulary = _read_vocabulary(folder)
         idf = _read_array(folder, "idf", (len(vocabulary),), np.float64)
         heads = {name: _read_head(folder, name, entry, len(vocabulary)) for name, entry in manifest["heads"].items()}
-        seen = _read_array(folder, "seen", (None, SKETCH_BYTES), np.uint8)
+        seen = _read_array(folder, "seen", (None,), np.uint64)
         stems = _read_stems(folder)
         evidence = _read_evidence(folder, len(heads[SECTOR].labels))
     except (KeyError, TypeError, AttributeError, ValueError, OSError, EOFError, RecursionError) as error:
@@ -234,6 +231,11 @@ def is_bundle(folder: Path) -> bool:
         return {path.name for path in folder.iterdir()} <= {*files, MANIFEST}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def fingerprint(text: PreparedText) -> int:
+    """64 bits that tell whether two texts are the same but for case and punctuation."""
+    return int.from_bytes(hashlib.blake2b(text.words.encode("utf-8", "replace"), digest_size=8).digest(), "big")
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

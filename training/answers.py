@@ -74,9 +74,11 @@ class Answers:
         return np.array([self.routed[i].disposition.outcome is Outcome.AUTO for i in index], dtype=np.bool_)
 
 
-def unseen_by(bundles: Sequence[Bundle], rows: Sequence[LabelledRow]) -> list[LabelledRow]:
-    """The rows that none of the bundles was trained on, nor on a near-copy, as they stand or as `rows check` cleans
-    them."""
+def unseen_by(
+    bundles: Sequence[Bundle], rows: Sequence[LabelledRow], learned: Sequence[LabelledRow] = ()
+) -> list[LabelledRow]:
+    """The rows that none of the bundles was trained on, neither as they stand nor as `rows check` cleans them, and that
+    are near-copies of none of `learned`: a bundle knows again only the very texts it was trained on."""
     known = set(known_regions())
     finders = {code: LeakFinder(load_region(code)) for code in {row.complaint.region for row in rows} & known}
 
@@ -88,20 +90,32 @@ def unseen_by(bundles: Sequence[Bundle], rows: Sequence[LabelledRow]) -> list[La
         cleaned = replace(complaint, title=title, text=text)
         return [complaint] if cleaned == complaint else [complaint, cleaned]
 
-    return [row for row in rows if not any(each.has_seen(form) for form in forms(row.complaint) for each in bundles)]
+    seen = [any(each.has_seen(form) for form in forms(row.complaint) for each in bundles) for row in rows]
+    if learned:
+        groups = near_copy_groups([prepare(row.complaint) for row in (*rows, *learned)])
+        are_like = np.isin(groups[: len(rows)], groups[len(rows) :]).tolist()
+        seen = [one or other for one, other in zip(seen, are_like, strict=True)]
+    return [row for row, is_seen in zip(rows, seen, strict=True) if not is_seen]
 
 
-def answer_rows(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, progress: Progress = silent) -> Answers:
-    """Ask a bundle about the rows it has not been trained on; those it has are left out and counted.
+def answer_rows(
+    bundle: Bundle,
+    rows: Sequence[LabelledRow],
+    region: Region,
+    progress: Progress = silent,
+    learned: Sequence[LabelledRow] = (),
+) -> Answers:
+    """Ask a bundle about the rows it has not been trained on; those it has are left out and counted, and so are
+    near-copies of `learned`.
 
     Raises `TooFewRows` if none is left, or none has a label.
     """
     if not rows:
         raise TooFewRows("There are no rows to evaluate on.")
-    unseen = unseen_by([bundle], rows)
+    unseen = unseen_by([bundle], rows, learned)
     if not unseen:
         raise TooFewRows(
-            f"All {len(rows)} rows were in the bundle's training, or are like such. Evaluate on rows it has not seen."
+            f"All {len(rows)} rows were in the bundle's training{_or_like(learned)}. Evaluate on rows it has not seen."
         )
     if not any(row.agency or any(question.label(row) is not None for question in QUESTIONS) for row in unseen):
         raise TooFewRows(f"None of the {len(unseen)} rows that are new to the bundle has a label: nothing to measure.")
@@ -114,6 +128,10 @@ def answer_rows(bundle: Bundle, rows: Sequence[LabelledRow], region: Region, pro
         finder.choose(finder.find(row.complaint), row.sector or "") for row, finder in zip(unseen, finders, strict=True)
     ]
     return Answers(bundle, region, unseen, routed, areas, groups, len(rows) - len(unseen))
+
+
+def _or_like(learned: Sequence[LabelledRow]) -> str:
+    return ", or are near-copies of what was" if learned else ""
 
 
 def _given(label: str, ranked: tuple[Ranked, ...]) -> tuple[Ranked, ...]:

@@ -91,6 +91,7 @@ class Comparison:
     rows: int
     different: int
     left_out_as_seen: int
+    are_near_copies_out: bool
     received: tuple[str, str]
     older_than_training: int
     rows_fingerprint: str
@@ -140,8 +141,11 @@ class Comparison:
             f"{self.different} different ones; received {self.received[0] or '?'} to {self.received[1] or '?'}.",
         ]
         if self.left_out_as_seen:
+            like = ", or are near-copies of what was," if self.are_near_copies_out else ""
+            lines.append(f"{self.left_out_as_seen} rows were in the training of one of them{like} and are left out.")
+        if not self.are_near_copies_out:
             lines.append(
-                f"{self.left_out_as_seen} rows were in the training of one of them, or are like such, and are left out."
+                "Note: near-copies of what they learned from are not left out; name those files with --learned."
             )
         if self.older_than_training:
             lines.append(
@@ -180,13 +184,15 @@ def compare(
     region: Region,
     folders: tuple[Path, Path],
     progress: Progress = silent,
+    learned: Sequence[LabelledRow] = (),
 ) -> Comparison:
-    """Compare two bundles, which lie in `folders`, on the rows that neither learned from.
+    """Compare two bundles, which lie in `folders`, on the rows that neither learned from, and that are near-copies of
+    none of `learned`.
 
     Raises `TooFewRows` if none is left that has a sector.
     """
     progress("leaving out what was learned from", 0.05)
-    unseen = unseen_by([champion, challenger], rows)
+    unseen = unseen_by([champion, challenger], rows, learned)
     if sum(row.sector is not None for row in unseen) < FEWEST_ROWS:
         raise TooFewRows(
             f"Of {len(rows)} rows {len(unseen)} are new to both bundles, and fewer than {FEWEST_ROWS} of those have a "
@@ -213,6 +219,7 @@ def compare(
         rows=len(unseen),
         different=len(np.unique(first.groups)),
         left_out_as_seen=len(rows) - len(unseen),
+        are_near_copies_out=bool(learned),
         received=(dates[0], dates[-1]) if dates else ("", ""),
         older_than_training=sum(date < newest for date in dates),
         rows_fingerprint=sha256(repr(sorted((row.id, row.sector) for row in unseen)).encode()).hexdigest(),

@@ -85,7 +85,7 @@ class Evaluation:
         """Every figure on a line that says what it is, in groups."""
         lines = [f"Bundle {self.bundle} on {self.rows} rows for {self.region}"]
         if self.left_out_as_seen:
-            lines.append(f"{self.left_out_as_seen} rows were in its training, or are like such, and are left out.")
+            lines.append(f"{self.left_out_as_seen} rows were in its training and are left out.")
         lines.append(f"In brackets: 95 % interval and n, its rows. Of few rows (under {_FEW_ROWS}) it is unsure too.")
         for group, titles in _TITLES.items():
             lines += ["", group]

@@ -24,12 +24,11 @@ from data.lexicon import lexicon_mark
 from data.progress import Progress, silent
 from data.region import known_regions
 from model.areas import names_area
-from model.bundle import COMPLETENESS, EVIDENCE, INCOMPLETE, Bundle, labels_of
+from model.bundle import COMPLETENESS, EVIDENCE, INCOMPLETE, Bundle, fingerprint, labels_of
 from model.completeness import best_f1_threshold
 from model.encoder import load_encoder
 from model.heads import ANYWHERE, Head
 from model.promise import FEWEST_ROWS_FOR_SETS, make_promise
-from model.sketch import sketches_of
 from model.text import PreparedText, TextChain, prepare
 from training.calibration import cross_fitted_confidence, cross_fitted_sets, fit_confidence, fit_set_weights
 from training.features import (
@@ -127,12 +126,13 @@ def fit(rows: Sequence[LabelledRow], recipe: Recipe, region: str, progress: Prog
         notes += [*_thin_labels(question.name, names), *_unknown_labels(question.name, names)]
     progress("done", 1.0)
     about = _about(rows, texts, recipe, region, metrics)
+    seen = np.unique(np.array([fingerprint(text) for text in texts], dtype=np.uint64))
     stems = shared_stems(different, recipe.min_rows_per_term)
     bundle = Bundle(
         vocabulary=vocabulary_of(union),
         idf=idf_of(union, recipe),
         heads=heads,
-        seen=sketches_of([text.words for text in texts]),
+        seen=seen,
         text_steps=tuple(TextChain(recipe.text_steps).names),
         encoder=recipe.encoder,
         stems=stems,
@@ -293,7 +293,7 @@ def _about(
     mark = sha256()
     for row, text in sorted(zip(rows, texts, strict=True), key=lambda pair: pair[0].id):
         labels = [question.label(row) for question in QUESTIONS]
-        mark.update(repr((row.id, text.words, labels, row.not_sectors, source_of(row))).encode())
+        mark.update(repr((row.id, fingerprint(text), labels, row.not_sectors, source_of(row))).encode())
     days = sorted(row.received_at[:10] for row in rows if row.received_at and source_of(row) != Provenance.WRITTEN)
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),

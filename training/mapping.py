@@ -86,6 +86,7 @@ AFTER_ROUTING = frozenset(
             "respon",
         ),
         *("tanggal selesai", "tanggal tindak lanjut", "tanggal penutupan", "rating", "penilaian", "disposisi"),
+        *("id kategori", "alasan tunda/arsip", "id instansi terdisposisi"),
         *("instansi induk", "tanggal disposisi", "waktu disposisi", "report type", "klasifikasi laporan"),
     )
 )

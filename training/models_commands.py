@@ -19,6 +19,10 @@ RegistryFolder = Annotated[Path, typer.Option("--registry", help="The registry's
 By = Annotated[str, typer.Option("--by", help="Who decides; kept in the record.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the record.")]
 Version = Annotated[str, typer.Argument(help="A version's number, or champion or challenger.")]
+LearnedFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--learned", help="Rows that were trained on: near-copies are left out. May be repeated."),
+]
 _HOW = "A running server answers with it after SIGHUP or POST /v1/models/reload; no request is dropped."
 
 
@@ -111,14 +115,15 @@ def compare(
     annotations: Annotated[
         Path | None, typer.Option(help="A file that adds urgency, level and complete by id.")
     ] = None,
+    learned: LearnedFiles = None,
     by: By = "",
     skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave out rows that can't be read.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
     """Compare two versions on the same rows, figure by figure, and ask the gate. Exit code 1 if it refuses.
 
-    Rows that one of them learned from are left out and counted. What is found about two versions of the registry goes
-    into its record, where promote looks for it.
+    Rows that one of them learned from are left out and counted, and with --learned their near-copies too. What is found
+    about two versions of the registry goes into its record, where promote looks for it.
 
     \b
     Example: disposisi models compare champion 2 later.csv --region kab-tangerang --report perbandingan
@@ -149,7 +154,8 @@ def compare(
         read = read_rows(rows, region, annotations=annotations, skip_bad=skip_bad_rows)
         fair, notes = fair_rows(read.rows)
         kept = [row for row in fair if row.received_at >= _day(since)]
-        found = comparison.compare(bundles[0], bundles[1], kept, load_region(region), folders, progress)
+        told = read_rows(learned, region, skip_bad=True).rows if learned else []
+        found = comparison.compare(bundles[0], bundles[1], kept, load_region(region), folders, progress, told)
         if report is not None:
             write_comparison(found, report, made_on=date.today().isoformat())
     for note in [*read.notes, *notes]:

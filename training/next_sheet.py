@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from data.complaint import Confidentiality, LabelledRow, Provenance
 from data.errors import TooFewRows
 from data.progress import Progress, silent
-from model.bundle import SECTOR, Bundle
+from model.bundle import SECTOR, Bundle, fingerprint
 from model.masking import mask_personal_data
 from training.next_rows import choose_next, random_count
 from training.splitting import Ints, near_copy_groups
@@ -60,7 +60,7 @@ def next_sheet(
     free, seen = [], 0
     for number, row in enumerate(open_rows):
         reading = bundle.read(row.complaint)
-        if bundle.has_learned(reading.text):
+        if np.isin(np.uint64(fingerprint(reading.text)), bundle.seen):
             seen += 1
             continue
         free.append(row)

@@ -11,13 +11,13 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from data.complaint import LabelledRow
-from model.sketch import runs_of
 from model.text import PreparedText
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
+SHINGLE_WORDS = 3
 ALIKE_FROM = 0.5
 _TOO_COMMON = 400
 _AT_ONCE = 2_000
@@ -28,7 +28,7 @@ def near_copy_groups(texts: Sequence[PreparedText]) -> Ints:
     if not texts:
         return np.zeros(0, dtype=np.int64)
     different, which = np.unique(np.array([text.words for text in texts], dtype=object), return_inverse=True)
-    hashing = HashingVectorizer(analyzer=runs_of, norm=None, binary=True, alternate_sign=False, dtype=np.float32)
+    hashing = HashingVectorizer(analyzer=_runs, norm=None, binary=True, alternate_sign=False, dtype=np.float32)
     runs = hashing.transform(different).tocsc()
     is_common = np.diff(runs.indptr) > _TOO_COMMON
     rare, common = runs[:, ~is_common].tocsr(), runs[:, is_common].tocsr()
@@ -79,6 +79,12 @@ def _neighbours(runs: csc_matrix) -> NDArray[np.int64]:
         return np.zeros((2, 0), dtype=np.int64)
     joined = np.sort(np.array([np.concatenate(side) for side in zip(*pairs, strict=True)], dtype=np.int64), axis=0)
     return np.unique(joined, axis=1)
+
+
+def _runs(text: str) -> list[str]:
+    """A text's runs of three words, padded in front so that a text of one or two words has some too."""
+    words = ["", "", *text.split()]
+    return [" ".join(words[i : i + SHINGLE_WORDS]) for i in range(len(words) - SHINGLE_WORDS + 1)]
 
 
 def assign_folds(groups: Ints, folds: int, seed: int) -> Ints:

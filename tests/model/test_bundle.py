@@ -23,7 +23,6 @@ from data.rows import read_rows
 from model.areas import names_area
 from model.bundle import EVIDENCE, FORMAT, Bundle, _checksum, is_bundle, load_bundle
 from model.prediction import Ranked
-from model.sketch import sketches_of
 from model.text import ALL_STEPS, REQUIRED_STEPS, TextChain
 from training.fitting import Training, fit
 from training.recipe import find_recipe
@@ -194,14 +193,14 @@ def test_known_words_are_counted(training: Training) -> None:
     assert (known.known_words, unknown.known_words, empty.known_words) == (2, 0, 0)
 
 
-def test_a_text_seen_in_training_is_known_again_whatever_its_case_and_punctuation_and_so_is_its_near_copy(
+def test_a_text_seen_in_training_is_known_again_whatever_its_case_and_punctuation(
     training: Training, sample_rows: Sequence[LabelledRow]
 ) -> None:
     seen = sample_rows[0].complaint
     louder = replace(seen, title="", text=f"!! {seen.title} {seen.text.upper()} ...")
     assert training.bundle.has_seen(seen)
     assert training.bundle.has_seen(louder)
-    assert training.bundle.has_seen(replace(seen, text=f"{seen.text} tambahan"))
+    assert not training.bundle.has_seen(replace(seen, text=f"{seen.text} tambahan"))
     assert not training.bundle.has_seen(Complaint("belum pernah ada laporan seperti ini"))
 
 
@@ -211,7 +210,7 @@ def test_every_sample_is_seen_after_loading(bundle_folder: Path, sample_rows: Se
 
 
 def test_a_bundle_that_has_seen_nothing_says_so(small: Path) -> None:
-    assert not replace(load_bundle(small), seen=sketches_of([])).has_seen(Complaint("jalan"))
+    assert not replace(load_bundle(small), seen=np.zeros(0, dtype=np.uint64)).has_seen(Complaint("jalan"))
 
 
 # Saving

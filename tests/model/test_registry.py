@@ -25,7 +25,6 @@ from model.heads import Head
 from model.record import Record
 from model.registry import PromotionRefused, Registry, RegistryBusy, RegistryError, find_bundle, open_registry
 from model.registry_check import differences
-from model.sketch import sketches_of
 from model.text import ALL_STEPS, REQUIRED_STEPS
 
 WHY = "lebih baik pada laporan Februari"
@@ -38,7 +37,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = Vocabulary(words=("jalan", "rusak", "sampah"), chars=(), regions=())
     head = Head(SECTOR, ("environment", "public-works"), np.ones((3, 2), dtype=np.float32), np.zeros(2), 1.0)
     about = {"region": "kab-tangerang", "rows": {"count": 3}, "recipe": {"name": "default"}}
-    seen, steps = sketches_of([]), tuple(name for name in ALL_STEPS if name in REQUIRED_STEPS)
+    seen, steps = np.zeros(0, dtype=np.uint64), tuple(name for name in ALL_STEPS if name in REQUIRED_STEPS)
     Bundle(vocabulary, np.ones(3), {SECTOR: head}, seen, steps, about=about).save(folder)
     return folder
 

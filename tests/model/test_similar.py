@@ -13,7 +13,6 @@ import pytest
 from data.complaint import Complaint, LabelledRow
 from model.bundle import Bundle
 from model.similar import MOST_TERMS, SimilarCases, Traits
-from model.sketch import sketches_of
 from model.text import TextChain
 from training.features import idf_of, make_features, vocabulary_of
 from training.recipe import find_recipe
@@ -49,7 +48,7 @@ def bundle(sample_rows: Sequence[LabelledRow]) -> Bundle:
         vocabulary=vocabulary_of(union),
         idf=idf_of(union, recipe),
         heads={},
-        seen=sketches_of([]),
+        seen=np.zeros(0, np.uint64),
         text_steps=recipe.text_steps,
     )
 

@@ -86,6 +86,20 @@ def test_rows_that_one_of_them_learned_from_are_left_out(
         compare(bundle, bundle, seen, load_region(REGION), (bundle_folder, bundle_folder))
 
 
+def test_near_copies_of_rows_that_are_told_to_be_learned_are_left_out(
+    bundle: Bundle, rows: Sequence[LabelledRow], bundle_folder: Path
+) -> None:
+    of = (bundle, bundle, rows, load_region(REGION), (bundle_folder, bundle_folder))
+    learned = [replace(row, complaint=replace(row.complaint, text=f"{row.complaint.text} Salam.")) for row in rows[:5]]
+    found = compare(*of, learned=learned)
+    assert (found.rows, found.left_out_as_seen) == (len(rows) - 5, 5)
+    assert (
+        "5 rows were in the training of one of them, or are near-copies of what was, and are left out"
+        in found.as_text()
+    )
+    assert "name those files with --learned" in compare(*of).as_text()
+
+
 def test_a_slower_or_larger_bundle_is_refused_beyond_its_limit_only() -> None:
     assert Cost("size", 10.0, 21.0, 2.1, 2.1, 2.0).refused
     assert not Cost("size", 10.0, 19.0, 1.9, 1.9, 2.0).refused

@@ -16,13 +16,13 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from data.complaint import Complaint, Jurisdiction, LabelledRow
 from data.errors import TooFewRows
 from data.region import load_region
-from model.bundle import COMPLETE, INCOMPLETE, Bundle
+from model.bundle import COMPLETE, INCOMPLETE, Bundle, fingerprint
 from model.features import Vocabulary
 from model.heads import Head
 from model.routing import Router
-from model.sketch import sketches_of
 from model.text import ALL_STEPS, REQUIRED_STEPS
 from tests.conftest import ROOT
+from training.answers import answer_rows
 from training.evaluation import Evaluation, evaluate
 from training.figures import Figure, Slice
 from training.fitting import fit
@@ -35,7 +35,7 @@ COMPLETENESS_WORDS = {"lengkap": COMPLETE, "kurang": INCOMPLETE}
 REGION = load_region("kab-tangerang")
 
 
-def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[str] = ()) -> Bundle:
+def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[int] = ()) -> Bundle:
     """A bundle that answers what a text's words say: a word for each label of each head."""
     words = (*SECTOR_WORDS, *URGENCY_WORDS, *JURISDICTION_WORDS, *COMPLETENESS_WORDS)
 
@@ -55,7 +55,7 @@ def make_bundle(*, threshold: float | None = 0.9, seen: Sequence[str] = ()) -> B
             "jurisdiction": head("jurisdiction", JURISDICTION_WORDS, None),
             "completeness": head("completeness", COMPLETENESS_WORDS, None),
         },
-        seen=sketches_of(seen),
+        seen=np.array(sorted(seen), dtype=np.uint64),
         text_steps=tuple(ALL_STEPS),
         version="handmade",
     )
@@ -404,6 +404,17 @@ def test_rows_that_were_all_seen_are_refused(sample_rows: Sequence[LabelledRow])
         evaluate(bundle, sample_rows[:50], REGION)
 
 
+def test_near_copies_of_rows_that_are_told_to_be_learned_are_left_out() -> None:
+    rows = [make_row("obat di puskesmas mauk habis sejak kemarin", sector="health")]
+    rows.append(make_row("listrik padam di seluruh perumahan kami semalam", sector="energy"))
+    learned = [make_row("obat di puskesmas mauk habis sejak kemarin sore")]
+    answers = answer_rows(make_bundle(), rows, REGION, learned=learned)
+    assert [row.sector for row in answers.rows] == ["energy"]
+    assert answers.left_out_as_seen == 1
+    with pytest.raises(TooFewRows, match="near-copies of what was"):
+        answer_rows(make_bundle(), rows[:1], REGION, learned=learned)
+
+
 def test_rows_none_of_which_has_a_label_are_refused() -> None:
     with pytest.raises(TooFewRows, match="None of the 3 rows"):
         evaluate(make_bundle(), numbered([make_row("obat")] * 3), REGION)
@@ -411,7 +422,7 @@ def test_rows_none_of_which_has_a_label_are_refused() -> None:
 
 def test_labelled_rows_that_were_seen_do_not_make_up_for_unlabelled_ones() -> None:
     rows = numbered([make_row("obat", sector="health"), *[make_row("obat")] * 3])
-    bundle = make_bundle(seen=[make_bundle().chain.prepare(rows[0].complaint).words])
+    bundle = make_bundle(seen=[fingerprint(make_bundle().chain.prepare(rows[0].complaint))])
     with pytest.raises(TooFewRows, match="None of the 3 rows"):
         evaluate(bundle, rows, REGION)
 

@@ -88,6 +88,12 @@ def test_bundles_outside_the_registry_are_compared_without_one(
     found = models("compare", bundle_folder, other, rows, "--region", REGION, "--report", report, *since)
     assert found.exit_code == 0
     assert "on 61 rows" in found.stdout
+    like = tmp_path / "learned.csv"
+    first = rows.read_text(encoding="utf-8").splitlines()[:5]
+    like.write_text("\n".join(first).replace("perhatian", "perhatiannya"), encoding="utf-8")
+    left = models("compare", bundle_folder, other, rows, "--region", REGION, "--learned", like)
+    assert "on 60 rows" in left.stdout
+    assert "4 rows were in the training of one of them, or are near-copies" in left.stdout
     assert (report / "index.html").is_file()
     assert not registry.exists()
 

@@ -46,10 +46,10 @@ def report_of(bundle: Bundle, rows: Sequence[LabelledRow], **options: Any) -> Re
 
 @pytest.fixture(scope="module")
 def unseen(sample_rows: Sequence[LabelledRow]) -> list[LabelledRow]:
-    """Sample rows with their words in reverse, so that they are like none that the bundle has seen."""
+    """Sample rows with words added, so that the bundle has seen none of them."""
     return [
-        replace(row, complaint=replace(row.complaint, text=" ".join(reversed(row.complaint.text.split()))))
-        for row in sample_rows[::12]
+        replace(row, complaint=replace(row.complaint, text=f"{row.complaint.text} mohon ditanggapi nomor x{n}"))
+        for n, row in enumerate(sample_rows[::12])
     ]
 
 

@@ -240,6 +240,13 @@ def test_columns_known_only_after_routing_are_told_by_name_and_by_what_they_tell
     assert "columns not used: Kategori, Petugas" in check_text(check)  # an empty column tells nothing
 
 
+def test_lapors_own_columns_of_after_routing_are_told_by_name(tmp_path: Path) -> None:
+    rows = [(*row, str(i), str(i), str(i)) for i, row in enumerate(good_rows())]
+    columns = ("ID Kategori", "ID Instansi Terdisposisi", "Alasan Tunda/Arsip")
+    check, _ = checked(write(tmp_path / "rows.csv", [(*HEADER, *columns), *rows]))
+    assert check.files[0].telling == columns
+
+
 def test_dates_in_the_future_and_with_the_month_first_are_told(tmp_path: Path) -> None:
     future = ("f", "2031-01-01", "Jembatan miring ke arah sungai", ROADS)
     swapped = ("m", "01/18/2024", "Jembatan kecil patah di tengah sawah", ROADS)

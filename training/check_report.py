@@ -113,7 +113,8 @@ def _told(check: RowCheck) -> Iterator[str]:
         near = f"; near: {', '.join(unknown.nearest)}" if unknown.nearest else ""
         yield f"Unknown agency {unknown.spelling!r} in {unknown.rows} rows{near}"
     if (more := check.unknown_spellings - len(check.unknown_agencies[:_SHOWN])) > 0:
-        yield f"{more} more spellings of agencies are unknown; does the column hold agencies?"
+        question = "; does the column hold agencies?" if check.unknown_spellings > len(check.unknown_agencies) else ""
+        yield f"{more} more spellings of agencies are unknown{question}"
     for file in check.files:
         yield from _told_of_file(file)
     for kind, count in check.leaks.items():

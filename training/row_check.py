@@ -36,8 +36,9 @@ from training.splitting import Ints, near_copy_groups
 FEWEST_ROWS, FEWEST_OF_SECTOR = 20, 20
 _NEAREST_FROM, _NEAREST_SHOWN = 60.0, 3
 UNKNOWN_SHOWN = 100
-# Unknown spellings that are many and occur hardly twice are no agencies, and may be citizens' texts: none is shown.
-_LEAST_REPEATED = 2
+# Citizens' texts may stand where agencies should: what is longer than a name isn't shown, nor any of many unknown
+# spellings that occur hardly twice each.
+_LEAST_REPEATED, _WORDS_OF_NAME = 2, 12
 # A column that tells nearly every row's sector, and much better than the commonest sector does, gives it away.
 _FEWEST_TO_TELL, _TELLING, _BETTER = 50, 0.9, 0.2
 
@@ -253,9 +254,10 @@ def _unknown_agencies(sources: Sequence[Source], region: Region) -> tuple[tuple[
     unknown = [
         (spelling, count) for spelling, count in counts.most_common() if not region.resolve_agency_name(spelling)
     ]
-    are_names = sum(count for _, count in unknown) >= _LEAST_REPEATED * len(unknown)
+    are_repeated = sum(count for _, count in unknown) >= _LEAST_REPEATED * len(unknown)
+    names_shown = UNKNOWN_SHOWN if are_repeated or len(unknown) <= UNKNOWN_SHOWN else 0
     found = []
-    for spelling, count in unknown[:UNKNOWN_SHOWN] if are_names or len(unknown) <= UNKNOWN_SHOWN else []:
+    for spelling, count in [each for each in unknown if len(each[0].split()) <= _WORDS_OF_NAME][:names_shown]:
         key = region.name_key(spelling)
         near = process.extract(key, list(names), scorer=fuzz.WRatio, limit=10, score_cutoff=_NEAREST_FROM)
         nearest = dict.fromkeys(names[name] for name, _, _ in near)

@@ -219,6 +219,15 @@ def test_texts_that_stand_where_agencies_should_are_counted_and_not_shown(tmp_pa
     assert "Fulan" not in page_html(check)
 
 
+def test_a_text_that_stands_where_an_agency_should_is_not_shown(tmp_path: Path) -> None:
+    text = "Pak Fulan tetangga saya mabuk tiap malam dan mengganggu anak-anak di gang sebelah masjid"
+    rows = [("u1", "", "Bus terlambat", text), ("u2", "", "Bus terlambat lagi", "Dinas Khayalan")]
+    check, _ = checked(write(tmp_path / "rows.csv", [HEADER, *good_rows(), *rows]))
+    assert [each.spelling for each in check.unknown_agencies] == ["Dinas Khayalan"]
+    assert "Fulan" not in page_html(check)
+    assert "1 more spellings of agencies are unknown; does the column hold agencies?" in check_text(check)
+
+
 def test_a_file_of_which_no_row_can_be_read_is_told_so_and_its_rows_are_kept_aside(tmp_path: Path) -> None:
     rows = [(f"u{i}", "", f"Bus nomor {i} terlambat", "Dinas Khayalan") for i in range(3)]
     check, read = checked(write(tmp_path / "rows.csv", [HEADER, *rows]))

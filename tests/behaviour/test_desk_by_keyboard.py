@@ -125,7 +125,7 @@ def held(database: Path) -> list[str]:
         return list(connection.scalars(select(claims.c.case_id)))
 
 
-@pytest.mark.parametrize("count", [10, 50])
+@pytest.mark.parametrize("count", [20, 50])
 def test_many_cases_are_decided_by_keyboard_alone(page: Page, server: Server, database: Path, count: int) -> None:
     wanted = set(take_in(server, count))
     sign_in(page, server, "budi")

@@ -370,7 +370,12 @@ def test_a_moderator_signs_in_decides_and_signs_out_in_a_browser(browser: Browse
         page.fill(field, PASSWORD)
     press("main button")
     assert page.inner_text("h1") == "Antrean"
-    press(".opening >> nth=0")
+    # Another test's moderator may hold the first case, whose page then has no form.
+    for number in range(page.locator(".opening").count()):
+        press(f".opening >> nth={number}")
+        if page.locator("main form").count() == 1:
+            break
+        page.goto(f"{server.url}/antrean")
     assert page.locator("main form").count() == 1
     context.clear_cookies()
     page.fill("#catatan", "Sudah ditelepon")
